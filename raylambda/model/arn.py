@@ -1,0 +1,38 @@
+"""How a client names a function, and what AWS prints back (lambda-reference.md 5, names, ARNs, qualifiers)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_REFERENCE = re.compile(
+    r"(?:arn:(?P<partition>aws[a-zA-Z-]*):lambda:(?P<region>[a-z0-9-]+):)?"
+    r"(?:(?P<account>\d{12}):)?"
+    r"(?:function:)?"
+    r"(?P<name>[a-zA-Z0-9-_]+)"
+    r"(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionReference:
+    """A parsed ``FunctionName``: ``account`` and ``region`` are ``None`` when the client left them out."""
+
+    name: str
+    qualifier: str | None = None
+    account: str | None = None
+    region: str | None = None
+
+
+def parse_function_reference(text: str) -> FunctionReference | None:
+    """Read ``name``, ``name:qualifier``, ``account:function:name[:q]`` or a full ARN; ``None`` when it is none of them."""
+    match = _REFERENCE.fullmatch(text)
+    if match is None:
+        return None
+    return FunctionReference(match["name"], match["qualifier"], match["account"], match["region"])
+
+
+def function_arn(region: str, account: str, name: str, qualifier: str | None = None) -> str:
+    """``arn:aws:lambda:<region>:<account>:function:<name>[:<qualifier>]``."""
+    arn = f"arn:aws:lambda:{region}:{account}:function:{name}"
+    return arn if qualifier is None else f"{arn}:{qualifier}"

@@ -1,0 +1,39 @@
+"""One event on its way in, and what came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One invocation of one function version.
+
+    ``request_id`` is the id of the API response, of the guest's context and of the log lines alike (lambda-reference.md 1).
+    ``client_context`` is decoded JSON text, not base64. ``tail`` asks for the last 4 KB of the log.
+    """
+
+    request_id: str
+    payload: bytes
+    invoked_arn: str
+    trace_id: str = ""
+    client_context: str | None = None
+    tail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationResult:
+    """What the function answered; function errors are results too (lambda-reference.md 7).
+
+    ``function_error`` is ``None`` or ``Unhandled``. ``log_tail`` is raw bytes (at most 4096) and empty unless asked for.
+    ``reusable`` is false when the environment must not be leased again.
+    """
+
+    payload: bytes
+    function_error: str | None = None
+    log_tail: bytes = b""
+    duration_ms: float = 0.0
+    billed_ms: int = 0
+    init_ms: float | None = None
+    max_memory_mb: int = 0
+    reusable: bool = True

@@ -1,0 +1,92 @@
+"""The seams between scheduling and the cluster: hosts, and what makes them.
+
+``actor.py`` implements them over Ray (``host.invoke.remote``); ``raylambda.testing`` ships fakes that pass the same tests;
+a socket path to a host is one more implementation of ``Host``. Nothing above these protocols knows what carries a call.
+
+Promises:
+
+* ``HostLost`` is raised by every call to a host that is gone, whatever the carrier says; the caller then knows that the
+  invocation may or may not have run, and the host never comes back under that id.
+* ``invoke`` runs the event once. No implementation tries again by itself.
+* Cancelling a call gives up the answer, not the invocation: the function runs to its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from raylambda.model.environment import EnvironmentStarted, HostEvent, HostFacts, StartEnvironment
+from raylambda.model.invocation import Invocation, InvocationResult
+from raylambda.model.ray_options import RayOptions
+
+
+class HostLost(Exception):
+    """The host, or its node, is gone."""
+
+
+class NoSuchEnvironment(Exception):
+    """The host does not have this environment (any more)."""
+
+
+class StartRefused(Exception):
+    """The host is there and cannot make this environment (a broken jail, say); the text says why."""
+
+
+class Unplaceable(Exception):
+    """No node of the cluster can meet the options; the text says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostClass:
+    """Hosts of one class are made alike: ``name`` is ``RayOptions.host_class``."""
+
+    name: str
+    options: RayOptions
+
+
+@dataclass(frozen=True, slots=True)
+class HostSize:
+    """The slice of a node that a host holds."""
+
+    memory_mb: int
+    vcpus: float
+
+
+class Host(Protocol):
+    """One host. ``label`` names the call for people (``function:qualifier``), e.g. in ``ray list tasks``."""
+
+    @property
+    def facts(self) -> HostFacts: ...
+
+    @property
+    def size(self) -> HostSize: ...
+
+    async def start(self, start: StartEnvironment, label: str) -> EnvironmentStarted:
+        """Start an environment and wait for its INIT; raises ``StartRefused``."""
+        ...
+
+    async def invoke(self, environment_id: str, invocation: Invocation, label: str) -> InvocationResult:
+        """Run one event in an environment; raises ``NoSuchEnvironment``."""
+        ...
+
+    async def stop(self, environment_id: str) -> None:
+        """SHUTDOWN an environment; one that is not there is no error."""
+        ...
+
+    async def events(self) -> Sequence[HostEvent]:
+        """Wait (seconds at most) for log lines and exits since the last call; the one listener gets each event once."""
+        ...
+
+
+class Cluster(Protocol):
+    """Makes hosts and takes them back."""
+
+    async def create_host(self, host_class: HostClass) -> Host:
+        """Create one host and wait until it runs; raises ``Unplaceable`` when no node can ever meet the options as the cluster is now."""
+        ...
+
+    async def release_host(self, host: Host) -> None:
+        """Shut a host down with everything in it; one that is lost already is no error."""
+        ...
