@@ -37,3 +37,26 @@ class InvocationResult:
     init_ms: float | None = None
     max_memory_mb: int = 0
     reusable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a caller of the invoker asks for: an event for a function by name; ``qualifier`` as the client gave it."""
+
+    account: str
+    region: str
+    name: str
+    qualifier: str | None
+    request_id: str
+    payload: bytes
+    trace_id: str = ""
+    client_context: str | None = None
+    tail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A call that ran: its result, and the version that ran it (a number, or ``$LATEST``)."""
+
+    result: InvocationResult
+    executed_version: str

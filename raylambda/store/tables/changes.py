@@ -9,7 +9,7 @@ class ChangeRow(SQLModel, table=True):
     """``number`` only grows; a reader that knows n asks for what came after n."""
 
     __tablename__ = "change"
-    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  # SQLAlchemy's own form
+    __table_args__ = {"sqlite_autoincrement": True}
 
     number: int | None = Field(default=None, primary_key=True)
     account: str
