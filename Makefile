@@ -1,0 +1,50 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. `make help` lists the rest.
+PY := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test check format lock bench chaos clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: ## make .venv with raylambda in it
+	@scripts/setup.sh
+
+demo: setup ## the main job from nothing: a cluster, a function, photographs; cleans up after itself
+	@$(PY) -m examples.image_metadata.demo
+
+up: setup ## leave a platform running (stop it with Ctrl-C)
+	@.venv/bin/raylambda up
+
+.venv-awscli/bin/aws: requirements/awscli.lock | setup
+	@$(PY) -m venv --without-pip .venv-awscli
+	@VIRTUAL_ENV=$(CURDIR)/.venv-awscli .venv/bin/uv pip sync --quiet --require-hashes requirements/awscli.lock
+	@touch $@
+
+test: setup .venv-awscli/bin/aws check ## everything that CI runs
+	$(PY) -m pytest
+
+check: setup ## format, lint, types, import contracts, shape, unit and contract tests
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	$(PY) -m pytest tests/unit tests/contract
+
+format: setup ## rewrite the code in the project's format
+	.venv/bin/ruff format
+	.venv/bin/ruff check --fix
+
+lock: ## pin the newest versions that pyproject.toml allows
+	uv pip compile pyproject.toml requirements/build.in --extra dev --extra postgresql --python-version 3.11 --upgrade \
+	  --no-emit-index-url --no-emit-find-links --generate-hashes --custom-compile-command "make lock" --quiet -o requirements/raylambda.lock
+	uv pip compile requirements/awscli.in --python-version 3.11 --upgrade \
+	  --no-emit-index-url --no-emit-find-links --generate-hashes --custom-compile-command "make lock" --quiet -o requirements/awscli.lock
+
+bench: setup ## the table of speed and memory, with ratios from one run
+	$(PY) -m bench.table
+
+chaos: setup ## kill runtimes, hosts and nodes under load for a while
+	RAYLAMBDA_CHAOS_S=120 $(PY) -m pytest tests/chaos -s
+
+clean: ## remove what setup and the tools made
+	rm -rf .venv .venv-awscli .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info
