@@ -1,0 +1,1 @@
+"""Photographs described by a function that brings Pillow in its package."""

@@ -1,0 +1,178 @@
+"""The main job from nothing to a result: start a platform, deploy a function with boto3, describe photographs with it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from examples.image_metadata.package import build_package, runtime_name
+from examples.image_metadata.platform import Platform, PlatformFailed, own_platform
+from rich.console import Console
+from rich.table import Table
+
+from raylambda.sdk import Client
+
+PHOTOGRAPHS = sorted((Path(__file__).parent / "photographs").glob("*.jpg"))
+FUNCTION = "image-metadata"
+EVENTS_LIMIT_S = 60.0
+
+console = Console()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one invocation returned, and how long the client waited for it."""
+
+    description: dict[str, Any]
+    waited_ms: float
+
+
+def main() -> int:
+    """Run the demo; the exit status is 0 when every photograph came back described."""
+    try:
+        with console.status("Starting a Ray cluster and a front door ..."):
+            running = own_platform()
+            platform = running.__enter__()
+    except PlatformFailed as failure:
+        console.print(f"[red]{failure}[/red]")
+        return 1
+    try:
+        console.print(f"A platform answers at {platform.endpoint} after {platform.started_in_s:.1f} s.")
+        show(platform)
+    finally:
+        with console.status("Stopping the platform and removing its data ..."):
+            running.__exit__(None, None, None)
+    console.print(HOW_TO_GO_ON)
+    return 0
+
+
+def show(platform: Platform) -> None:
+    """All that a newcomer wants to see, in the order of a first day with Lambda."""
+    client = lambda_client(platform)
+    deploy(client)
+    describe_photographs(client)
+    describe_as_events(client, platform)
+    publish(client)
+
+
+def lambda_client(platform: Platform) -> Any:
+    """boto3's own Lambda client: only the endpoint and the key differ from AWS."""
+    return boto3.client(
+        "lambda",
+        endpoint_url=platform.endpoint,
+        region_name=platform.region,
+        aws_access_key_id=platform.access_key_id,
+        aws_secret_access_key=platform.secret,
+        config=Config(retries={"max_attempts": 0}, read_timeout=120),
+    )
+
+
+def deploy(client: Any) -> None:
+    """Package with Pillow and register over the AWS API."""
+    with console.status("Packaging the function with Pillow ..."):
+        package = build_package()
+    with console.status("Deploying with boto3 ..."):
+        client.create_function(
+            FunctionName=FUNCTION,
+            Runtime=runtime_name(),
+            Role="arn:aws:iam::123456789012:role/demo",
+            Handler="app.handler",
+            Code={"ZipFile": package},
+            MemorySize=512,
+            Timeout=30,
+        )
+        client.get_waiter("function_active_v2").wait(FunctionName=FUNCTION)
+    console.print(f"Deployed {FUNCTION} ({len(package) / 1e6:.1f} MB, {runtime_name()}).")
+
+
+def describe_photographs(client: Any) -> None:
+    """Invoke for all pictures at once, so that each gets an environment of its own, then again when those are warm."""
+    with ThreadPoolExecutor(len(PHOTOGRAPHS)) as pool, console.status("Invoking for every photograph ..."):
+        cold = list(pool.map(lambda photograph: invoke(client, photograph), PHOTOGRAPHS))
+    with console.status("Invoking again ..."):
+        warm = [invoke(client, photograph) for photograph in PHOTOGRAPHS]
+    console.print(results_table(cold, warm))
+
+
+def invoke(client: Any, photograph: Path) -> Answer:
+    """One synchronous invocation; a function error ends the demo with its text."""
+    began = time.perf_counter()
+    answer = client.invoke(FunctionName=FUNCTION, Payload=event(photograph))
+    body = json.loads(answer["Payload"].read())
+    waited_ms = (time.perf_counter() - began) * 1000
+    if "FunctionError" in answer:
+        raise SystemExit(f"{photograph.name}: {body}")
+    return Answer(body, waited_ms)
+
+
+def event(photograph: Path) -> bytes:
+    """The function's event: the picture's name and its bytes."""
+    return json.dumps({"name": photograph.name, "image": base64.b64encode(photograph.read_bytes()).decode()}).encode()
+
+
+def results_table(cold: list[Answer], warm: list[Answer]) -> Table:
+    """One row a picture; times are what the client waited."""
+    table = Table(title="Photographs, described in jailed environments")
+    for column in ("photograph", "format", "size", "EXIF", "colours", "thumbnail"):
+        table.add_column(column)
+    for column in ("cold ms", "warm ms"):
+        table.add_column(column, justify="right")
+    for first, second in zip(cold, warm, strict=True):
+        table.add_row(*_cells(second.description), f"{first.waited_ms:.0f}", f"{second.waited_ms:.0f}")
+    return table
+
+
+def _cells(description: dict[str, Any]) -> list[str]:
+    exif = description["exif"]
+    return [
+        description["name"],
+        description["format"],
+        f"{description['width']} x {description['height']}",
+        exif.get("DateTime", f"{len(exif)} tags") if exif else "-",
+        "".join(f"[on {colour}]   [/]" for colour in description["colours"]),
+        f"{len(base64.b64decode(description['thumbnail'])) / 1024:.1f} KB",
+    ]
+
+
+def describe_as_events(client: Any, platform: Platform) -> None:
+    """The same as events: accepted at once, run later, seen in the function's log."""
+    for photograph in PHOTOGRAPHS:
+        client.invoke(FunctionName=FUNCTION, InvocationType="Event", Payload=event(photograph))
+    waiting = {photograph.name for photograph in PHOTOGRAPHS}
+    with (
+        console.status("Events are accepted; waiting for them in the log ..."),
+        Client(platform.endpoint, platform.access_key_id, platform.secret, platform.region) as own_client,
+    ):
+        described = described_names(own_client, time.time())
+        while waiting:
+            waiting.discard(next(described))
+    console.print(f"{len(PHOTOGRAPHS)} events were accepted, run and logged.")
+
+
+def publish(client: Any) -> None:
+    """Freeze the code as version 1 and give it a name that callers keep."""
+    version = client.publish_version(FunctionName=FUNCTION)["Version"]
+    client.create_alias(FunctionName=FUNCTION, Name="live", FunctionVersion=version)
+    answer = client.invoke(FunctionName=FUNCTION, Qualifier="live", Payload=event(PHOTOGRAPHS[0]))
+    console.print(f"Published version {version}; alias live answers with version {answer['ExecutedVersion']}.")
+
+
+HOW_TO_GO_ON = """
+[bold]How to go on[/bold]
+  make up                                   leave a platform running
+  eval "$(.venv/bin/raylambda env)"         let boto3 and the AWS CLI find it
+  .venv/bin/raylambda deploy examples/image_metadata/function --name image-metadata
+  .venv/bin/raylambda logs image-metadata --follow
+  make test                                 the tests
+"""
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""A platform of its own for the demo: started as a user starts it, in an empty data directory, and ended afterwards."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+START_LIMIT_S = 120.0
+
+
+class PlatformFailed(Exception):
+    """`raylambda up` ended or did not become healthy; the text ends with what it printed."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A running platform: where it listens, and a key that it accepts."""
+
+    endpoint: str
+    access_key_id: str
+    secret: str
+    region: str
+    started_in_s: float
+
+
+@contextmanager
+def own_platform(settings: Mapping[str, str] | None = None) -> Iterator[Platform]:
+    """Start `raylambda up` on a free port and wait until it is healthy; at the end stop it and remove its data."""
+    with tempfile.TemporaryDirectory(prefix="raylambda-demo-") as home:
+        endpoint, key, secret = f"http://127.0.0.1:{_free_port()}", "AKIADEMO", secrets.token_urlsafe(24)
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("RAYLAMBDA_")},
+            "RAYLAMBDA_HOME": str(Path(home) / "data"),
+            "RAYLAMBDA_ACCESS_KEYS": f"{key}:{secret}",
+            **(settings or {}),
+        }
+        log = Path(home) / "platform.log"
+        command = [str(Path(sys.executable).parent / "raylambda"), "up", "--port", endpoint.rpartition(":")[2]]
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            started_in_s = _wait_until_healthy(endpoint, process, log)
+            yield Platform(endpoint, key, secret, "us-east-1", started_in_s)
+        finally:
+            _stop(process)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_healthy(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> float:
+    began = time.monotonic()
+    while time.monotonic() - began < START_LIMIT_S:
+        if process.poll() is not None:
+            raise PlatformFailed(f"raylambda up ended with status {process.returncode}:\n{_tail(log)}")
+        try:
+            with urllib.request.urlopen(f"{endpoint}/_raylambda/health", timeout=2) as answer:
+                if answer.status == 200:
+                    return time.monotonic() - began
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise PlatformFailed(f"raylambda up was not healthy after {START_LIMIT_S:.0f} s:\n{_tail(log)}")
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
