@@ -11,6 +11,14 @@ from typing import Any
 from raylambda.model.function import FunctionVersion
 
 
+class NoSuchEnvironment(Exception):
+    """The host does not have this environment (any more); the event has not run."""
+
+
+class StartRefused(Exception):
+    """The host is there and cannot make this environment (a broken jail, say); the text says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class StartEnvironment:
     """Start one environment of ``version``; ``environment_id`` is chosen by the fleet.

@@ -15,27 +15,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from raylambda.model.environment import EnvironmentStarted, HostEvent, HostFacts, StartEnvironment
+from raylambda.model.environment import (
+    EnvironmentStarted,
+    HostEvent,
+    HostFacts,
+    NoSuchEnvironment,
+    StartEnvironment,
+    StartRefused,
+)
 from raylambda.model.invocation import Invocation, InvocationResult
 from raylambda.model.ray_options import RayOptions
+
+__all__ = [
+    "Cluster",
+    "Host",
+    "HostClass",
+    "HostLost",
+    "HostNotMade",
+    "HostSize",
+    "NoSuchEnvironment",
+    "PackageShelf",
+    "StartRefused",
+    "Unplaceable",
+]
 
 
 class HostLost(Exception):
     """The host, or its node, is gone."""
 
 
-class NoSuchEnvironment(Exception):
-    """The host does not have this environment (any more)."""
-
-
-class StartRefused(Exception):
-    """The host is there and cannot make this environment (a broken jail, say); the text says why."""
-
-
 class Unplaceable(Exception):
     """No node of the cluster can meet the options; the text says what is missing."""
+
+
+class HostNotMade(Exception):
+    """No host could be made now (no room in the cluster, say); trying later may help. The text says what happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +99,22 @@ class Host(Protocol):
 class Cluster(Protocol):
     """Makes hosts and takes them back."""
 
-    async def create_host(self, host_class: HostClass) -> Host:
-        """Create one host and wait until it runs; raises ``Unplaceable`` when no node can ever meet the options as the cluster is now."""
+    async def create_host(self, host_id: str, host_class: HostClass, at_least_mb: int) -> Host:
+        """Create one host that holds ``at_least_mb`` or more, and wait until it runs.
+
+        Raises ``Unplaceable`` when no node can meet the options as the cluster is now, and ``HostNotMade`` for every
+        other reason (no room within the time limit, the host died while it started).
+        """
         ...
 
     async def release_host(self, host: Host) -> None:
-        """Shut a host down with everything in it; one that is lost already is no error."""
+        """Shut a host down with everything in it; calls in flight raise ``HostLost``; one that is lost already is no error."""
+        ...
+
+
+class PackageShelf(Protocol):
+    """Where a start finds the code package of a function version."""
+
+    async def package(self, code_sha256: str) -> list[Any]:
+        """What ``StartEnvironment.package`` holds for this code; raises ``StartRefused`` when the code store has none."""
         ...
