@@ -13,12 +13,12 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from examples.image_metadata.package import build_package, runtime_name
-from examples.image_metadata.platform import Platform, PlatformFailed, own_platform
 from rich.console import Console
 from rich.table import Table
 
+from examples.image_metadata.package import build_package, runtime_name
 from raylambda.sdk import Client
+from raylambda.testing.platform import Platform, PlatformFailed, running_platform
 
 PHOTOGRAPHS = sorted((Path(__file__).parent / "photographs").glob("*.jpg"))
 FUNCTION = "image-metadata"
@@ -38,18 +38,15 @@ class Answer:
 def main() -> int:
     """Run the demo; the exit status is 0 when every photograph came back described."""
     try:
-        with console.status("Starting a Ray cluster and a front door ..."):
-            running = own_platform()
-            platform = running.__enter__()
+        with console.status("Starting a Ray cluster and a front door ...") as status, running_platform() as platform:
+            status.stop()
+            console.print(f"A platform answers at {platform.endpoint} after {platform.started_in_s:.1f} s.")
+            show(platform)
+            status.update("Stopping the platform and removing its data ...")
+            status.start()
     except PlatformFailed as failure:
         console.print(f"[red]{failure}[/red]")
         return 1
-    try:
-        console.print(f"A platform answers at {platform.endpoint} after {platform.started_in_s:.1f} s.")
-        show(platform)
-    finally:
-        with console.status("Stopping the platform and removing its data ..."):
-            running.__exit__(None, None, None)
     console.print(HOW_TO_GO_ON)
     return 0
 
@@ -67,10 +64,7 @@ def lambda_client(platform: Platform) -> Any:
     """boto3's own Lambda client: only the endpoint and the key differ from AWS."""
     return boto3.client(
         "lambda",
-        endpoint_url=platform.endpoint,
-        region_name=platform.region,
-        aws_access_key_id=platform.access_key_id,
-        aws_secret_access_key=platform.secret,
+        **platform.boto3_arguments(),
         config=Config(retries={"max_attempts": 0}, read_timeout=120),
     )
 

@@ -22,7 +22,17 @@ def build_package() -> bytes:
     """Install ``requirements.txt`` beside ``app.py`` and zip the folder; raises CalledProcessError when that fails."""
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder)
-        install = ["-m", "uv", "pip", "install", "--quiet", "--target", str(tree), "-r", str(FUNCTION / "requirements.txt")]
+        install = [
+            "-m",
+            "uv",
+            "pip",
+            "install",
+            "--quiet",
+            "--target",
+            str(tree),
+            "-r",
+            str(FUNCTION / "requirements.txt"),
+        ]
         subprocess.run([sys.executable, *install, "--python", sys.executable], check=True)
         shutil.copy(FUNCTION / "app.py", tree)
         return _zip(tree)

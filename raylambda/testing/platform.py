@@ -1,4 +1,4 @@
-"""A platform of its own for the demo: started as a user starts it, in an empty data directory, and ended afterwards."""
+"""A platform of one's own: started as a user starts it, in an empty data directory, and ended afterwards."""
 
 from __future__ import annotations
 
@@ -26,33 +26,45 @@ class PlatformFailed(Exception):
 
 @dataclass(frozen=True)
 class Platform:
-    """A running platform: where it listens, and a key that it accepts."""
+    """A running platform: where it listens, a key that it accepts, its process and what it prints."""
 
     endpoint: str
     access_key_id: str
     secret: str
     region: str
+    home: Path
+    process: subprocess.Popen[bytes]
+    log: Path
     started_in_s: float
+
+    def boto3_arguments(self) -> dict[str, str]:
+        """Keyword arguments for ``boto3.client("lambda", ...)``."""
+        return {
+            "endpoint_url": self.endpoint,
+            "region_name": self.region,
+            "aws_access_key_id": self.access_key_id,
+            "aws_secret_access_key": self.secret,
+        }
 
 
 @contextmanager
-def own_platform(settings: Mapping[str, str] | None = None) -> Iterator[Platform]:
+def running_platform(settings: Mapping[str, str] | None = None) -> Iterator[Platform]:
     """Start `raylambda up` on a free port and wait until it is healthy; at the end stop it and remove its data."""
-    with tempfile.TemporaryDirectory(prefix="raylambda-demo-") as home:
-        endpoint, key, secret = f"http://127.0.0.1:{_free_port()}", "AKIADEMO", secrets.token_urlsafe(24)
+    with tempfile.TemporaryDirectory(prefix="raylambda-") as folder:
+        home, log = Path(folder) / "data", Path(folder) / "platform.log"
+        endpoint, key, secret = f"http://127.0.0.1:{_free_port()}", "AKIDTESTING", secrets.token_urlsafe(24)
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("RAYLAMBDA_")},
-            "RAYLAMBDA_HOME": str(Path(home) / "data"),
+            "RAYLAMBDA_HOME": str(home),
             "RAYLAMBDA_ACCESS_KEYS": f"{key}:{secret}",
             **(settings or {}),
         }
-        log = Path(home) / "platform.log"
         command = [str(Path(sys.executable).parent / "raylambda"), "up", "--port", endpoint.rpartition(":")[2]]
         with log.open("wb") as output:
             process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:
             started_in_s = _wait_until_healthy(endpoint, process, log)
-            yield Platform(endpoint, key, secret, "us-east-1", started_in_s)
+            yield Platform(endpoint, key, secret, "us-east-1", home, process, log, started_in_s)
         finally:
             _stop(process)
 
