@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sqlalchemy import BigInteger, Column, Integer
 from sqlmodel import Field, SQLModel
 
 
@@ -11,7 +12,11 @@ class ChangeRow(SQLModel, table=True):
     __tablename__ = "change"
     __table_args__ = {"sqlite_autoincrement": True}
 
-    number: int | None = Field(default=None, primary_key=True)
+    number: int | None = Field(
+        default=None,
+        # SQLite counts by itself only in a column that is called INTEGER.
+        sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    )
     account: str
     region: str
     name: str

@@ -1,0 +1,104 @@
+"""Rows -> ``FunctionRecord``, the only form in which the data plane sees a function.
+
+A record is made of three tables: read it in ``Database.reading`` (or an exclusive unit), which sees one state of all.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+from sqlmodel import Session, col, select
+
+from raylambda.model.function import Alias, FunctionRecord, FunctionVersion, State
+from raylambda.model.ray_options import RayOptions
+from raylambda.store.tables import AliasRow, FunctionRow, FunctionVersionRow
+
+_Key = tuple[str, str, str]
+_Row = TypeVar("_Row", FunctionRow, FunctionVersionRow, AliasRow)
+
+
+def load_function(session: Session, account: str, region: str, name: str) -> FunctionRecord | None:
+    """One function with its versions and aliases; ``None`` when there is no such function."""
+    return next(_records(session, (account, region, name)), None)
+
+
+def all_functions(session: Session) -> Iterator[FunctionRecord]:
+    """Every function of every account and region, ordered by account, region and name."""
+    return _records(session, None)
+
+
+def _records(session: Session, key: _Key | None) -> Iterator[FunctionRecord]:
+    functions = _rows(session, FunctionRow, key)
+    versions = _by_function(_rows(session, FunctionVersionRow, key))
+    aliases = _by_function(_rows(session, AliasRow, key))
+    for function in functions:
+        own = _key(function)
+        yield _record(function, versions[own], aliases[own])
+
+
+def _rows(session: Session, table: type[_Row], key: _Key | None) -> list[_Row]:
+    columns = (col(table.account), col(table.region), col(table.name))
+    query = select(table)
+    if key is None:
+        return list(session.exec(query.order_by(*columns)))
+    return list(session.exec(query.where(*(column == part for column, part in zip(columns, key, strict=True)))))
+
+
+def _by_function(rows: list[_Row]) -> dict[_Key, list[_Row]]:
+    grouped: dict[_Key, list[_Row]] = defaultdict(list)
+    for row in rows:
+        grouped[_key(row)].append(row)
+    return grouped
+
+
+def _key(row: FunctionRow | FunctionVersionRow | AliasRow) -> _Key:
+    return (row.account, row.region, row.name)
+
+
+def _record(function: FunctionRow, versions: list[FunctionVersionRow], aliases: list[AliasRow]) -> FunctionRecord:
+    options = RayOptions(**(function.ray_options or {}))
+    return FunctionRecord(
+        account=function.account,
+        region=function.region,
+        name=function.name,
+        versions={row.version: _version(row, options) for row in versions},
+        aliases={row.alias: Alias(row.alias, row.version, dict(row.weights or {})) for row in aliases},
+        reserved_concurrency=function.reserved_concurrency,
+    )
+
+
+def _version(row: FunctionVersionRow, options: RayOptions) -> FunctionVersion:
+    """Members of AWS's FunctionConfiguration that are absent take AWS's defaults (lambda-reference.md 5)."""
+    configuration = row.configuration
+    logging: dict[str, Any] = configuration.get("LoggingConfig", {})
+    return FunctionVersion(
+        account=row.account,
+        region=row.region,
+        name=row.name,
+        version=row.version,
+        generation=_generation(row, options),
+        state=State(row.state),
+        runtime=configuration.get("Runtime", ""),
+        handler=configuration.get("Handler", ""),
+        code_sha256=row.code_sha256,
+        code_size=row.code_size,
+        timeout_s=configuration.get("Timeout", 3),
+        memory_mb=configuration.get("MemorySize", 128),
+        ephemeral_mb=configuration.get("EphemeralStorage", {}).get("Size", 512),
+        environment=configuration.get("Environment", {}).get("Variables", {}),
+        architecture=configuration.get("Architectures", ["x86_64"])[0],
+        log_group=logging.get("LogGroup", f"/aws/lambda/{row.name}"),
+        log_format=logging.get("LogFormat", "Text"),
+        application_log_level=logging.get("ApplicationLogLevel"),
+        system_log_level=logging.get("SystemLogLevel"),
+        ray_options=options,
+    )
+
+
+def _generation(row: FunctionVersionRow, options: RayOptions) -> str:
+    """Ray options belong to the function, so a change of them is a new generation of every version."""
+    if options == RayOptions():
+        return row.generation
+    return f"{row.generation}:{options.host_class}"
