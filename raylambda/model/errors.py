@@ -11,6 +11,7 @@
      ├── AliasLimitExceededException             400
      ├── ResourceNotFoundException               404
      ├── UnknownOperationException               404
+     ├── RequestTimeoutException                 408
      ├── ResourceConflictException               409
      ├── PreconditionFailedException             412
      ├── RequestTooLargeException                413
@@ -22,6 +23,7 @@
      ├── MissingAuthenticationTokenException     403
      ├── UnrecognizedClientException             403
      ├── InvalidSignatureException               403
+     ├── IncompleteSignatureException            403
      ├── ExpiredTokenException                   403
      └── NotImplementedYet                       501  (an operation of the NOT_YET list)
 """
@@ -105,6 +107,12 @@ class UnknownOperationException(LambdaError):
     status = 404
 
 
+class RequestTimeoutException(LambdaError):
+    """The request did not arrive in time."""
+
+    status = 408
+
+
 class ResourceConflictException(LambdaError):
     """The resource exists already, or is in a state that forbids the operation."""
 
@@ -182,6 +190,13 @@ class UnrecognizedClientException(LambdaError):
 
 class InvalidSignatureException(LambdaError):
     """The signature does not match the request, or its time is off by more than five minutes."""
+
+    status = 403
+    has_type = False
+
+
+class IncompleteSignatureException(LambdaError):
+    """The Authorization header or the query lacks a part of the signature, or has one that cannot be read."""
 
     status = 403
     has_type = False

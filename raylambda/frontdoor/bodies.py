@@ -1,0 +1,63 @@
+"""Request bodies: read once, hashed on the way, refused as soon as they are over their limit."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive
+
+from raylambda.model.errors import LambdaError, RequestTimeoutException
+
+STALL_S = 60.0
+"""A body of which nothing arrives for so long is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The bytes of a body and their SHA-256 in hex, which the signature covers."""
+
+    data: bytes
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimit:
+    """``refuse(size)`` makes the error for a body that has, or would have, ``size`` bytes."""
+
+    size: int
+    refuse: Callable[[int], LambdaError]
+
+
+async def read_body(receive: Receive, content_length: str | None, limit: BodyLimit) -> Body:
+    """Read the whole body; raises the limit's error while reading, ``ClientDisconnect`` when the peer goes away."""
+    if content_length is not None and content_length.isdecimal() and int(content_length) > limit.size:
+        raise limit.refuse(int(content_length))
+    digest = hashlib.sha256()
+    chunks: list[bytes] = []
+    size = 0
+    more = True
+    while more:
+        message = await _next_message(receive)
+        chunk = message.get("body", b"")
+        more = message.get("more_body", False)
+        size += len(chunk)
+        if size > limit.size:
+            raise limit.refuse(size)
+        digest.update(chunk)
+        chunks.append(chunk)
+    return Body(b"".join(chunks), digest.hexdigest())
+
+
+async def _next_message(receive: Receive) -> Message:
+    try:
+        async with asyncio.timeout(STALL_S):
+            message = await receive()
+    except TimeoutError:
+        raise RequestTimeoutException(f"No part of the request body arrived within {STALL_S:.0f} seconds.") from None
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message
