@@ -70,12 +70,16 @@ class RuntimeCommand:
 
 @dataclass(frozen=True, slots=True)
 class RuntimeExit:
-    """How a runtime process ended: an exit status, or a signal; ``out_of_memory`` when its limit killed it."""
+    """How a runtime process ended: an exit status, or a signal; ``out_of_memory`` when its limit killed it.
+
+    ``guest_ended`` when the whole guest is gone with it, so that no ``run`` can follow.
+    """
 
     exit_status: int | None = None
     signal: int | None = None
     out_of_memory: bool = False
     could_not_start: str | None = None
+    guest_ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
