@@ -5,11 +5,14 @@
     LambdaError
      ├── ServiceException                        500
      ├── InvalidParameterValueException          400
+     │    └── UntypedInvalidParameterValue       400  (the same code, no Type)
      ├── ValidationException                     400  (no Type)
+     ├── SerializationException                  400  (no Type)
      ├── InvalidRequestContentException          400
      ├── CodeStorageExceededException            400
      ├── AliasLimitExceededException             400
      ├── ResourceNotFoundException               404
+     ├── CodeSigningConfigNotFoundException      404
      ├── UnknownOperationException               404
      ├── RequestTimeoutException                 408
      ├── ResourceConflictException               409
@@ -69,8 +72,25 @@ class InvalidParameterValueException(LambdaError):
     status = 400
 
 
+class UntypedInvalidParameterValue(InvalidParameterValueException):
+    """The few refusals that AWS sends under the same code without ``Type`` (lambda-reference.md 6)."""
+
+    has_type = False
+
+    @property
+    def code(self) -> str:
+        return InvalidParameterValueException.__name__
+
+
 class ValidationException(LambdaError):
     """A value breaks a constraint of the service model."""
+
+    status = 400
+    has_type = False
+
+
+class SerializationException(LambdaError):
+    """The body of a request is not JSON, or a member has another JSON type than the service model says."""
 
     status = 400
     has_type = False
@@ -96,6 +116,13 @@ class AliasLimitExceededException(LambdaError):
 
 class ResourceNotFoundException(LambdaError):
     """The named resource does not exist."""
+
+    status = 404
+    message_member = "Message"
+
+
+class CodeSigningConfigNotFoundException(LambdaError):
+    """The named code signing configuration does not exist."""
 
     status = 404
     message_member = "Message"
