@@ -44,6 +44,8 @@ class GuestSpec:
     """What to build a jail from. ``mounts`` are the runtime's own (interpreter, bootstrap, packages).
 
     ``init_interpreter`` is the Python, as seen on the node, that runs process 1; it lies under one of ``mounts``.
+    With ``preload`` process 1 imports the Python runtime while the host is still busy with the jail, for commands with
+    ``fork_bootstrap``; without it, at the first such command.
     """
 
     environment_id: str
@@ -53,6 +55,7 @@ class GuestSpec:
     init_interpreter: str
     mounts: Sequence[Mount] = ()
     devices: Sequence[str] = ()
+    preload: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,13 @@ class Guest(Protocol):
     async def kill(self) -> None: ...
 
     async def close(self) -> None: ...
+
+    def drain(self) -> None:
+        """Hand to ``output`` now what the guest has written so far (bounded), e.g. before the log tail is taken.
+
+        ``exited`` has drained before it returns.
+        """
+        ...
 
     def memory_peak_mb(self) -> int:
         """The most memory that the guest has used so far, in MB, without the files in its /tmp."""
