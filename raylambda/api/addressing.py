@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from raylambda.api.operation import Context
 from raylambda.api.validation import violation
@@ -37,7 +38,17 @@ class Address:
         return function_arn(self.region, self.account, self.name, qualifier)
 
 
-def locate(context: Context, function_name: str, qualifier: str | None = None) -> Address:
+class Caller(Protocol):
+    """Whoever asks, for resources of one account in one region: a ``Context``, and the front door's caller."""
+
+    @property
+    def account(self) -> str: ...
+
+    @property
+    def region(self) -> str: ...
+
+
+def locate(caller: Caller, function_name: str, qualifier: str | None = None) -> Address:
     """Read a ``FunctionName`` that matches AWS's pattern, with the ``Qualifier`` parameter.
 
     Raises ``InvalidParameterValueException`` (name too long, two different qualifiers), ``ResourceNotFoundException``
@@ -54,16 +65,16 @@ def locate(context: Context, function_name: str, qualifier: str | None = None) -
         raise InvalidParameterValueException(
             "The derived qualifier from the function name does not match the specified qualifier."
         )
-    if reference.region not in {None, context.region}:
+    if reference.region not in {None, caller.region}:
         raise ResourceNotFoundException(
-            f"Functions from '{reference.region}' are not reachable in this region ('{context.region}')"
+            f"Functions from '{reference.region}' are not reachable in this region ('{caller.region}')"
         )
-    if reference.account not in {None, context.account}:
-        arn = function_arn(context.region, str(reference.account), reference.name, reference.qualifier)
+    if reference.account not in {None, caller.account}:
+        arn = function_arn(caller.region, str(reference.account), reference.name, reference.qualifier)
         raise AccessDeniedException(
-            f"User: arn:aws:iam::{context.account}:root is not authorized to perform this operation on resource: {arn}"
+            f"User: arn:aws:iam::{caller.account}:root is not authorized to perform this operation on resource: {arn}"
         )
-    return Address(context.account, context.region, reference.name, qualifier or reference.qualifier)
+    return Address(caller.account, caller.region, reference.name, qualifier or reference.qualifier)
 
 
 def locate_unqualified(context: Context, function_name: str) -> Address:
