@@ -1,0 +1,54 @@
+"""structlog for our own processes: one line per event on standard error, secrets blotted out."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+_SECRET_NAME = re.compile(r"secret|password|passwd|token|authorization|signature|credential|private", re.IGNORECASE)
+_SECRET_TEXT = re.compile(r"(Signature=|Credential=|X-Amz-Security-Token[=:]\s*|://[^/\s:@]+:)[^\s,&@\"']+", re.IGNORECASE)
+_BLOT = "[hidden]"
+
+
+def set_up_logging(level: int = logging.INFO, stream: TextIO | None = None) -> None:
+    """Configure structlog; call once per process, before the first event. ``stream`` is standard error by default."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            hide_secrets,
+            _one_line,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr if stream is None else stream),
+        cache_logger_on_first_use=True,
+    )
+
+
+def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Blot out values under secret-like names, and signatures and passwords inside of texts."""
+    return {name: _BLOT if _SECRET_NAME.search(name) else _hidden(value) for name, value in event.items()}
+
+
+def _hidden(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _BLOT if _SECRET_NAME.search(str(name)) else _hidden(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_hidden(item) for item in value]
+    if isinstance(value, str | bytes | Exception):
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+        return _SECRET_TEXT.sub(rf"\1{_BLOT}", text)
+    return value
+
+
+def _one_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Keys as logfmt takes them; the renderer escapes line ends in values."""
+    return {re.sub(r"[\s=\"]", "_", name): value for name, value in event.items()}
