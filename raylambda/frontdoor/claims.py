@@ -27,7 +27,6 @@ class ReceivedRequest:
 
     method: str
     raw_path: str
-    raw_query: str
     headers: Sequence[tuple[str, str]]
     query: Mapping[str, Sequence[str]]
     body_sha256: str

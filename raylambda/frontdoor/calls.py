@@ -1,0 +1,139 @@
+"""From a request to a ``Call``: the rules of lambda-reference.md 7 for what an invocation may look like. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from typing import NoReturn
+
+from raylambda.api.addressing import locate
+from raylambda.api.validation import violation
+from raylambda.frontdoor.bodies import BodyLimit
+from raylambda.frontdoor.desk import Arrival
+from raylambda.model.errors import (
+    InvalidRequestContentException,
+    RequestTooLargeException,
+    ValidationException,
+)
+from raylambda.model.invocation import Call
+from raylambda.model.limits import ASYNC_PAYLOAD_BYTES, CLIENT_CONTEXT_BYTES, SYNC_PAYLOAD_BYTES
+from raylambda.model.names import NAMESPACED_NAME, QUALIFIER
+
+_TRACE_ID = re.compile(r"(?=.*Root=)[!-~ ]{1,1024}")  # it becomes a header of the guest's and of our own answer
+
+
+class InvocationType(StrEnum):
+    """``X-Amz-Invocation-Type``, in the order in which AWS lists the values."""
+
+    EVENT = "Event"
+    REQUEST_RESPONSE = "RequestResponse"
+    DRY_RUN = "DryRun"
+
+
+LOG_TYPES = ("None", "Tail")
+
+
+def payload_limit(header: str | None) -> BodyLimit:
+    """The limit for the invocation type that the header names; what is no type at all is refused later, with its caller known."""
+    kind = InvocationType.EVENT if header == InvocationType.EVENT else InvocationType.REQUEST_RESPONSE
+    limit = ASYNC_PAYLOAD_BYTES if kind is InvocationType.EVENT else SYNC_PAYLOAD_BYTES
+
+    def refuse(size: int) -> RequestTooLargeException:
+        return RequestTooLargeException(
+            f"{size} byte payload is too large for the {kind} invocation type (limit {limit} bytes)"
+        )
+
+    return BodyLimit(limit, refuse)
+
+
+def invocation_type(header: str | None) -> InvocationType:
+    """Raises ``ValidationException``."""
+    if header is None:
+        return InvocationType.REQUEST_RESPONSE
+    _check_value("invocationType", header, tuple(InvocationType))
+    return InvocationType(header)
+
+
+def read_call(arrival: Arrival, kind: InvocationType, new_trace_id: Callable[[], str]) -> Call:
+    """What the client asks for; raises the client's errors."""
+    name, qualifier = _address(arrival)
+    log_type = arrival.headers.get("x-amz-log-type", "None")
+    _check_value("logType", log_type, LOG_TYPES)
+    synchronous = kind is InvocationType.REQUEST_RESPONSE
+    return Call(
+        account=arrival.caller.account,
+        region=arrival.caller.region,
+        name=name,
+        qualifier=qualifier,
+        request_id=arrival.request_id,
+        payload=checked_payload(arrival.body),
+        trace_id=_trace_id(arrival.headers.get("x-amzn-trace-id")) or new_trace_id(),
+        client_context=_client_context(arrival.headers.get("x-amz-client-context")) if synchronous else None,
+        tail=synchronous and log_type == "Tail",
+    )
+
+
+def checked_payload(payload: bytes) -> bytes:
+    """The payload if it is JSON, ``{}`` for an empty one; raises ``InvalidRequestContentException``."""
+    if not payload:
+        return b"{}"
+    try:
+        _STRICT.decode(payload.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequestContentException(
+            f"Could not parse request body into json: Could not parse payload into json: {error}"
+        ) from None
+    return payload
+
+
+def make_trace_id(now: float, random_bytes: Callable[[int], bytes]) -> str:
+    """``Root=1-<8 hex: time>-<24 hex>;Parent=<16 hex>;Sampled=0``."""
+    digits = random_bytes(20).hex()
+    return f"Root=1-{int(now):08x}-{digits[:24]};Parent={digits[24:]};Sampled=0"
+
+
+def _address(arrival: Arrival) -> tuple[str, str | None]:
+    function_name, qualifier = arrival.labels["FunctionName"], arrival.parameter("Qualifier")
+    for member, value, rules in (("functionName", function_name, NAMESPACED_NAME), ("qualifier", qualifier, QUALIFIER)):
+        for rule in rules.broken(value) if value is not None else ():
+            raise ValidationException(violation(member, value, rule))
+    address = locate(arrival.caller, function_name, qualifier)
+    return address.name, address.qualifier
+
+
+def _check_value(member: str, value: str, values: tuple[str, ...]) -> None:
+    if value not in values:
+        rule = f"Member must satisfy enum value set: [{', '.join(values)}]"
+        raise ValidationException(violation(member, value, rule))
+
+
+def _client_context(header: str | None) -> str | None:
+    """The decoded JSON text."""
+    if header is None:
+        return None
+    if len(header) > CLIENT_CONTEXT_BYTES:
+        raise InvalidRequestContentException(f"Client context must be at most {CLIENT_CONTEXT_BYTES} bytes.")
+    try:
+        text = base64.b64decode(header, validate=True).decode("utf-8")
+        document = _STRICT.decode(text)
+    except (ValueError, RecursionError, binascii.Error):
+        document = None
+    if not isinstance(document, dict):
+        raise InvalidRequestContentException("Client context must be a valid Base64-encoded JSON object.")
+    return text
+
+
+def _trace_id(header: str | None) -> str | None:
+    return header if header is not None and _TRACE_ID.fullmatch(header) else None
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not JSON")
+
+
+# Numbers stay text: nobody reads them here, and Python refuses to convert very long ones.
+_STRICT = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse_constant)

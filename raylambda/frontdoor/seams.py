@@ -1,0 +1,44 @@
+"""Everything that the front door stands on; ``boot`` puts it together, tests put fakes in."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from raylambda.frontdoor.code_links import CodeLinks
+from raylambda.frontdoor.invoke import Invoker, Queue
+from raylambda.frontdoor.signing import Authenticator
+from raylambda.model.clock import Clock, SystemClock
+from raylambda.store.codestore import CodeStore
+from raylambda.store.engine import Database
+from raylambda.telemetry.logs import LogKeeper
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
+
+
+@dataclass(frozen=True)
+class FrontDoor:
+    """``status`` describes the platform (JSON); ``healthy`` says whether invocations can be served now.
+
+    ``fetch_s3`` reads (bucket, key, version) and may block; ``concurrency_limit`` is the account's in each region.
+    """
+
+    database: Database
+    code_store: CodeStore
+    invoker: Invoker
+    queue: Queue
+    authenticator: Authenticator
+    links: CodeLinks
+    logs: LogKeeper
+    status: Callable[[], Awaitable[Mapping[str, Any]]]
+    healthy: Callable[[], bool]
+    fetch_s3: Callable[[str, str, str | None], bytes]
+    concurrency_limit: int
+    clock: Clock = SystemClock()
+    new_id: Callable[[], str] = _new_id
+    random_bytes: Callable[[int], bytes] = os.urandom
