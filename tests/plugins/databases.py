@@ -39,7 +39,16 @@ class PostgresqlServer:
         """Make the data directory. PostgreSQL refuses to run as root, so root hands everything to another user."""
         if os.geteuid() == 0:
             os.chown(self._directory, _server_user().pw_uid, _server_user().pw_gid)
-        command = [self._binaries / "initdb", "-D", self._directory / "data", "-U", "raylambda", "-A", "trust", "-N"]
+        command: list[str | Path] = [
+            self._binaries / "initdb",
+            "-D",
+            self._directory / "data",
+            "-U",
+            "raylambda",
+            "-A",
+            "trust",
+            "-N",
+        ]
         subprocess.run(
             [*_as_server_user(), *command, "-E", "UTF8", "--locale=C.UTF-8"], check=True, capture_output=True
         )
@@ -52,7 +61,7 @@ class PostgresqlServer:
             "max_connections": "200",
         }
         arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        command = [self._binaries / "postgres", "-D", self._directory / "data", *arguments]
+        command: list[str | Path] = [self._binaries / "postgres", "-D", self._directory / "data", *arguments]
         with (self._directory / "log").open("ab") as log:
             # The death signal ends the server even when the test session is killed.
             self._process = subprocess.Popen(

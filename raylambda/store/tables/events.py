@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, Index, SQLModel
 
 
 class EventRow(SQLModel, table=True):
     """One accepted event. The row is gone once it is settled.
 
-    ``attempts`` counts runs that the function began (throttles and our own failures do not count), ``deferrals`` the
-    others. ``due_at`` and ``claimed_until`` are epoch seconds; a claim that has run out is free again.
+    ``due_at`` (epoch seconds) is when the event may be claimed next: its next attempt, or, while it is claimed, the end of
+    the claim. ``claimed_by`` is the token of the newest claim. ``attempts`` counts runs of the function, ``deferrals`` the
+    throttles and failures of ours since the last of them.
     """
 
     __tablename__ = "event"
+    # Everything that looking for work asks for is in the index, so that a long queue is passed over quickly.
+    __table_args__ = (Index("ix_event_due", "due_at", "account", "region", "name", "request_id"),)
 
     request_id: str = Field(primary_key=True)
     account: str
     region: str
     name: str
     qualifier: str | None = None
-    payload: bytes
     trace_id: str = ""
     accepted_at: float
-    due_at: float = Field(index=True)
+    due_at: float
     attempts: int = 0
     deferrals: int = 0
     claimed_by: str | None = None
-    claimed_until: float = 0.0
+    payload: bytes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -18,7 +19,7 @@ from raylambda.store.tables import FunctionRow
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 
 
-def a_function(name: str = "f", **members: object) -> FunctionRow:
+def a_function(name: str = "f", **members: Any) -> FunctionRow:
     return FunctionRow(account=ACCOUNT, region=REGION, name=name, **members)
 
 
@@ -143,7 +144,7 @@ def test_the_database_file_and_its_companions_are_private(tmp_path: Path) -> Non
         session.flush()
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
 
-    assert modes == {name: 0o600 for name in ("raylambda.sqlite", "raylambda.sqlite-wal", "raylambda.sqlite-shm")}
+    assert modes == dict.fromkeys(("raylambda.sqlite", "raylambda.sqlite-wal", "raylambda.sqlite-shm"), 0o600)
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 

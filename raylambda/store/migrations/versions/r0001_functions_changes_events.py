@@ -88,16 +88,15 @@ def _create_event() -> None:
         sa.Column("region", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("qualifier", sa.String()),
-        sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.Column("trace_id", sa.String(), nullable=False),
         sa.Column("accepted_at", sa.Float(), nullable=False),
         sa.Column("due_at", sa.Float(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("deferrals", sa.Integer(), nullable=False),
         sa.Column("claimed_by", sa.String()),
-        sa.Column("claimed_until", sa.Float(), nullable=False),
+        sa.Column("payload", sa.LargeBinary(), nullable=False),
     )
-    op.create_index("ix_event_due_at", "event", ["due_at"])
+    op.create_index("ix_event_due", "event", ["due_at", "account", "region", "name", "request_id"])
 
 
 def _function_key() -> list[sa.Column[str]]:
