@@ -1,0 +1,115 @@
+"""Concurrency: who may run now (lambda-reference.md 13). Pure.
+
+One unit stands for one invocation that holds, or waits for, an environment. A function with reserved concurrency draws
+on its own units, which caps and guarantees it; all others share what the reservations of their account and region leave.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from raylambda.model.limits import ACCOUNT_CONCURRENCY
+from raylambda.scheduling.registry import FunctionKey
+
+
+class ThrottleReason(StrEnum):
+    """Members of AWS's throttle reasons that this platform gives."""
+
+    FUNCTION = "ReservedFunctionConcurrentInvocationLimitExceeded"
+    ACCOUNT = "ConcurrentInvocationLimitExceeded"
+
+
+class _Region:
+    """The pools of one account in one region. ``shared_units`` are those of functions without a reservation."""
+
+    def __init__(self) -> None:
+        self.reserved: dict[FunctionKey, int] = {}
+        self.reserved_total = 0
+        self.units: dict[FunctionKey, int] = {}
+        self.shared_units = 0
+
+
+class Admission:
+    """Counts units. Limits may change while units are out: those stay counted where their function belongs now.
+
+    ``limit`` is the concurrency of an account in each region.
+    """
+
+    def __init__(self, limit: int = ACCOUNT_CONCURRENCY) -> None:
+        self._limit = limit
+        self._regions: dict[tuple[str, str], _Region] = {}
+
+    def admit(self, key: FunctionKey) -> ThrottleReason | None:
+        """Take one unit for the function and return ``None``, or say why there is none."""
+        region = self._region(key)
+        units = region.units.get(key, 0)
+        reserved = region.reserved.get(key)
+        if reserved is not None:
+            if units >= reserved:
+                return ThrottleReason.FUNCTION
+        elif region.shared_units >= self._limit - region.reserved_total:
+            return ThrottleReason.ACCOUNT
+        else:
+            region.shared_units += 1
+        region.units[key] = units + 1
+        return None
+
+    def release(self, key: FunctionKey) -> None:
+        """Give one unit back; raises ``ValueError`` when none is out, which is a caller's mistake."""
+        region = self._region(key)
+        units = region.units.get(key, 0)
+        if units == 0:
+            raise ValueError(f"no unit of {key} is out")
+        if key not in region.reserved:
+            region.shared_units -= 1
+        if units == 1:
+            del region.units[key]
+        else:
+            region.units[key] = units - 1
+
+    def reserve(self, key: FunctionKey, reserved: int | None) -> None:
+        """Set a function's reserved concurrency; 0 throttles every call, ``None`` takes the reservation away."""
+        region = self._region(key)
+        before = region.reserved.pop(key, None)
+        region.reserved_total += (reserved or 0) - (before or 0)
+        if reserved is not None:
+            region.reserved[key] = reserved
+        if (before is None) != (reserved is None):
+            units = region.units.get(key, 0)
+            region.shared_units += units if reserved is None else -units
+
+    def units(self, key: FunctionKey) -> int:
+        """How many units of the function are out."""
+        region = self._regions.get(key[:2])
+        return region.units.get(key, 0) if region else 0
+
+    def describe(self) -> dict[str, object]:
+        """Per ``account/region``: limit, units of the shared pool, reservations, and units by function name."""
+        return {
+            "/".join(place): {
+                "limit": self._limit,
+                "shared_limit": self._limit - region.reserved_total,
+                "shared_units": region.shared_units,
+                "reserved": {key[2]: amount for key, amount in region.reserved.items()},
+                "units": {key[2]: amount for key, amount in region.units.items()},
+            }
+            for place, region in self._regions.items()
+        }
+
+    def check(self) -> None:
+        """Raise ``AssertionError`` when the counts contradict each other."""
+        for place, region in self._regions.items():
+            shared = sum(amount for key, amount in region.units.items() if key not in region.reserved)
+            if region.shared_units != shared:
+                raise AssertionError(f"{place}: {region.shared_units} shared units counted, {shared} are out")
+            if region.reserved_total != sum(region.reserved.values()):
+                raise AssertionError(f"{place}: the reservations do not add up to {region.reserved_total}")
+            if any(amount <= 0 for amount in region.units.values()):
+                raise AssertionError(f"{place}: a function without units is still listed")
+
+    def _region(self, key: FunctionKey) -> _Region:
+        place = key[:2]
+        region = self._regions.get(place)
+        if region is None:
+            region = self._regions[place] = _Region()
+        return region

@@ -1,0 +1,157 @@
+"""The one path that every caller of a function uses: resolve, admit, place, run, settle."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+from raylambda.model.errors import (
+    LambdaError,
+    ResourceNotReadyException,
+    ServiceException,
+    TooManyRequestsException,
+)
+from raylambda.model.invocation import Call, Completion, Invocation, InvocationResult
+from raylambda.scheduling.admission import Admission, ThrottleReason
+from raylambda.scheduling.fleet_events import Refusal
+from raylambda.scheduling.ports import HostLost, NoSuchEnvironment
+from raylambda.scheduling.registry import Registry, Target
+from raylambda.scheduling.shell import FleetShell, Place, PlacementRefused
+
+_log = logging.getLogger(__name__)
+
+_ATTEMPTS = 3
+"""Environments may end by themselves while they are idle; a call meets at most so many of them before it gives up."""
+
+Meter = Callable[[Target, InvocationResult], None]
+
+
+class Feed(Protocol):
+    """Whoever keeps the registry up to date (``Follower``)."""
+
+    async def caught_up(self) -> None:
+        """Return once what this process has written is in the registry; costs nothing when it is already."""
+        ...
+
+
+class Invoker:
+    """Runs calls. Only errors of ``model.errors`` leave it; function errors are results.
+
+    A unit of concurrency and a lease are given back exactly once, however a call ends. A caller that is cancelled gives up
+    the answer, not the invocation (lambda-reference.md 7), which goes on and settles by itself.
+    ``meter`` is told every invocation that ran.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        registry: Registry,
+        admission: Admission,
+        shell: FleetShell,
+        meter: Meter = lambda target, result: None,
+    ) -> None:
+        self._feed = feed
+        self._registry = registry
+        self._admission = admission
+        self._shell = shell
+        self._meter = meter
+        self._running: set[asyncio.Task[Completion]] = set()
+
+    async def invoke(self, call: Call) -> Completion:
+        """Run one event and return what came out of it; raises ``LambdaError`` when it did not run."""
+        await self._feed.caught_up()
+        running = asyncio.get_running_loop().create_task(self._run_once(call))
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+        return await asyncio.shield(running)
+
+    async def check(self, call: Call) -> Target:
+        """Resolve only: what DryRun and the acceptance of an event need to know."""
+        await self._feed.caught_up()
+        return self._resolve(call)
+
+    async def drain(self, patience_s: float) -> None:
+        """Wait for the calls in flight, at most so long."""
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=patience_s)
+
+    async def _run_once(self, call: Call) -> Completion:
+        """Try again when the environment was gone before the event reached it: nothing has run then."""
+        for _ in range(_ATTEMPTS):
+            with suppress(NoSuchEnvironment):
+                return await self._attempt(call)
+        raise ServiceException("The execution environments of the function keep ending by themselves.")
+
+    async def _attempt(self, call: Call) -> Completion:
+        place: Place | None = None
+        result: InvocationResult | None = None
+        target = self._resolve(call)
+        self._admit(target)
+        try:
+            place = await self._place(target)
+            result = await self._run(place, target, call)
+        finally:
+            self._settle(target, place, result)
+        return Completion(result, target.version.version)
+
+    def _resolve(self, call: Call) -> Target:
+        return self._registry.resolve(call.account, call.region, call.name, call.qualifier)
+
+    def _admit(self, target: Target) -> None:
+        reason = self._admission.admit(target.key)
+        if reason is not None:
+            raise TooManyRequestsException(reason=reason)
+
+    async def _place(self, target: Target) -> Place:
+        try:
+            return await self._shell.place(target.version)
+        except PlacementRefused as refused:
+            raise _as_wire_error(refused) from None
+
+    async def _run(self, place: Place, target: Target, call: Call) -> InvocationResult:
+        invocation = Invocation(
+            request_id=call.request_id,
+            payload=call.payload,
+            invoked_arn=target.invoked_arn,
+            trace_id=call.trace_id,
+            client_context=call.client_context,
+            tail=call.tail,
+        )
+        try:
+            return await place.host.invoke(place.lease.environment_id, invocation, target.label)
+        except NoSuchEnvironment:
+            raise
+        except HostLost:
+            self._shell.lose(place.lease.host_id)
+            raise ServiceException(
+                "The host of the execution environment was lost while the function ran. It may have run in part."
+            ) from None
+        except Exception as error:
+            _log.exception("invocation %s failed in its host", call.request_id)
+            raise ServiceException("The host of the execution environment failed.") from error
+
+    def _settle(self, target: Target, place: Place | None, result: InvocationResult | None) -> None:
+        self._admission.release(target.key)
+        if place is not None:
+            self._shell.give_back(place.lease, reusable=result is not None and result.reusable)
+        if result is not None:
+            self._meter(target, result)
+
+
+def _as_wire_error(refused: PlacementRefused) -> LambdaError:
+    """What the client reads when there is no place for its call.
+
+    AWS answers an excess over a function's scaling rate as a limit of concurrency, for it bounds the growth of
+    concurrency and not the rate of requests
+    (https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html#scaling-rate).
+    """
+    match refused.refusal:
+        case Refusal.START_RATE:
+            return TooManyRequestsException(reason=ThrottleReason.ACCOUNT)
+        case Refusal.UNPLACEABLE:
+            return ResourceNotReadyException(refused.message)
+        case Refusal.NO_CAPACITY | Refusal.START_FAILED:
+            return ServiceException(refused.message)

@@ -1,0 +1,95 @@
+"""What the front door knows by heart: every function, its versions and its aliases."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from raylambda.model.arn import function_arn
+from raylambda.model.errors import ResourceConflictException, ResourceNotFoundException
+from raylambda.model.function import LATEST, Alias, FunctionRecord, FunctionVersion, State
+
+FunctionKey = tuple[str, str, str]
+"""(account, region, name)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a call runs: one version, and the ARN by which the caller named it.
+
+    ``key`` is the function's; ``qualifier`` is the client's own (``None``, ``$LATEST``, a number or an alias).
+    """
+
+    key: FunctionKey
+    version: FunctionVersion
+    invoked_arn: str
+    qualifier: str | None
+
+    @property
+    def label(self) -> str:
+        """``function`` or ``function:qualifier``: how people read the call in lists of Ray's tasks."""
+        return self.key[2] if self.qualifier is None else f"{self.key[2]}:{self.qualifier}"
+
+
+class Registry:
+    """Resolves names without I/O; ``Follower`` keeps it up to date. ``draw`` gives a number in [0, 1) for alias weights."""
+
+    def __init__(self, draw: Callable[[], float] = random.random) -> None:
+        self._draw = draw
+        self._records: dict[FunctionKey, FunctionRecord] = {}
+
+    def put(self, record: FunctionRecord) -> None:
+        self._records[record.key] = record
+
+    def drop(self, key: FunctionKey) -> None:
+        self._records.pop(key, None)
+
+    def get(self, key: FunctionKey) -> FunctionRecord | None:
+        return self._records.get(key)
+
+    def resolve(self, account: str, region: str, name: str, qualifier: str | None) -> Target:
+        """Find the version that serves ``name`` under ``qualifier``.
+
+        Raises ``ResourceNotFoundException`` (texts of lambda-reference.md 6) and, while the version cannot serve,
+        ``ResourceConflictException`` (lambda-reference.md 5).
+        """
+        key = (account, region, name)
+        arn = function_arn(region, account, name, qualifier)
+        record = self._records.get(key)
+        if record is None:
+            _not_found(arn)
+        version = self._version(record, qualifier)
+        if version is None:
+            _not_found(arn)
+        if version.state != State.ACTIVE:
+            raise ResourceConflictException(
+                "The operation cannot be performed at this time. "
+                f"The function is currently in the following state: {version.state}"
+            )
+        return Target(key, version, arn, qualifier)
+
+    def _version(self, record: FunctionRecord, qualifier: str | None) -> FunctionVersion | None:
+        version = record.versions.get(LATEST if qualifier is None else qualifier)
+        if version is not None or qualifier is None:
+            return version
+        alias = record.aliases.get(qualifier)
+        return None if alias is None else record.versions.get(self._choose(alias))
+
+    def _choose(self, alias: Alias) -> str:
+        if not alias.weights:
+            return alias.version
+        drawn = self._draw()
+        for version, weight in alias.weights.items():
+            if drawn < weight:
+                return version
+            drawn -= weight
+        return alias.version
+
+    def describe(self) -> dict[str, object]:
+        return {"functions": len(self._records)}
+
+
+def _not_found(arn: str) -> NoReturn:
+    raise ResourceNotFoundException(f"Function not found: {arn}")
