@@ -5,19 +5,48 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from raylambda.api import concurrency
+from raylambda.api import (
+    account,
+    aliases,
+    concurrency,
+    function_code,
+    function_configuration,
+    functions,
+    ray_options,
+    tags,
+    versions,
+)
 from raylambda.api.operation import Operation, registered, served_by_front_door
+
+OWN_PREFIX: Final = "/_raylambda/"
+
+RESOURCES: Final = (
+    account,
+    aliases,
+    concurrency,
+    function_code,
+    function_configuration,
+    functions,
+    ray_options,
+    tags,
+    versions,
+)
+"""The modules whose operations are in the table."""
 
 INVOKE: Final = served_by_front_door("Invoke", "POST", "/2015-03-31/functions/{FunctionName}/invocations", status=200)
 INVOKE_ASYNC: Final = served_by_front_door(
     "InvokeAsync", "POST", "/2014-11-13/functions/{FunctionName}/invoke-async", status=202
 )
 
-RESOURCES: Final = (concurrency,)
-"""The modules whose operations are in the table."""
-
-OPERATIONS: Final[Mapping[str, Operation]] = registered()
+OPERATIONS: Final[Mapping[str, Operation]] = {
+    name: row for name, row in registered().items() if not row.path.startswith(OWN_PREFIX)
+}
 """Every operation of AWS that raylambda has, by name."""
+
+OWN_OPERATIONS: Final[Mapping[str, Operation]] = {
+    name: row for name, row in registered().items() if row.path.startswith(OWN_PREFIX)
+}
+"""raylambda's own operations, by name; their paths are outside AWS's."""
 
 
 def supported_operations() -> list[tuple[str, str, str]]:

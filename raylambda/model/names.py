@@ -66,7 +66,7 @@ class Text:
     def broken(self, value: str) -> tuple[str, ...]:
         """The rules that ``value`` breaks."""
         broken = _outside(len(value), self.most, self.least, "length")
-        if self.pattern is not None and _compiled(self.regex or self.pattern).fullmatch(value) is None:
+        if self.pattern is not None and not _matches(self.pattern, self.regex, value):
             broken += self._pattern_rule()
         if self.values and value not in self.values:
             broken += self._values_rule()
@@ -145,8 +145,13 @@ class Entries:
 
 
 @cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
+def _compiled(pattern: str, regex: str | None) -> re.Pattern[str]:
+    """Java's classes are ASCII unless they name a category of Unicode, and then ``regex`` says so in Python."""
+    return re.compile(pattern, re.ASCII) if regex is None else re.compile(regex)
+
+
+def _matches(pattern: str, regex: str | None, value: str) -> bool:
+    return _compiled(pattern, regex).fullmatch(value) is not None
 
 
 def _composed(subject: str, rules: Sequence[str]) -> str:
@@ -230,8 +235,8 @@ CodeSigningConfigArn = Annotated[
     Text(200, 0, r"arn:(aws[a-zA-Z-]*)?:lambda:" + _REGION + r":\d{12}:code-signing-config:csc-[a-z0-9]{17}"),
 ]
 S3Bucket = Annotated[str, Text(63, 3, r"[0-9A-Za-z\.\-_]*(?<!\.)")]
-S3Key = Annotated[str, Text(1024, 1, ".*", regex="(?s:.*)")]
-S3ObjectVersion = Annotated[str, Text(1024, 1, ".*", regex="(?s:.*)")]
+S3Key = Annotated[str, Text(1024, 1, ".*")]
+S3ObjectVersion = Annotated[str, Text(1024, 1, ".*")]
 S3ObjectStorageMode = Annotated[str, Text(values=("COPY", "REFERENCE"))]
 PublishTo = Annotated[str, Text(values=("LATEST_PUBLISHED",))]
 MasterRegion = Annotated[str, Text(50, 1, "ALL|" + _REGION)]

@@ -1,0 +1,98 @@
+"""Pages of a list: at most 50 items, and an opaque marker that says where the next page begins (lambda-reference.md 1).
+
+A marker holds the identity of the last item, so a page is right whatever came or went in between.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, case, func, tuple_
+from sqlalchemy.orm import Mapped
+from sqlmodel import Session, col
+from sqlmodel.sql.expression import SelectOfScalar
+
+from raylambda.model.errors import InvalidParameterValueException
+from raylambda.model.function import LATEST
+from raylambda.store.tables import AliasRow, FunctionVersionRow
+
+PAGE_ITEMS: Final = 50
+
+_PART: Final = re.compile(r"[A-Za-z0-9_$.-]{1,128}")
+_Row = TypeVar("_Row")
+
+
+@dataclass(frozen=True)
+class Order(Generic[_Row]):
+    """``identity`` of a row is what a marker holds; ``key`` turns that into the values of ``columns``, the sort order."""
+
+    columns: Sequence[ColumnElement[Any] | Mapped[Any]]
+    identity: Callable[[_Row], tuple[str, ...]]
+    key: Callable[[tuple[str, ...]], tuple[Any, ...]]
+
+
+def _version_rank(version: str) -> int:
+    return 0 if version == LATEST else len(version)
+
+
+_VERSION: Final = col(FunctionVersionRow.version)
+_RANK: Final = case((_VERSION == LATEST, 0), else_=func.length(_VERSION))
+
+VERSIONS: Final = Order[FunctionVersionRow](
+    (_RANK, _VERSION), lambda row: (row.version,), lambda parts: (_version_rank(parts[0]), parts[0])
+)
+"""The versions of one function: ``$LATEST``, then by number."""
+
+FUNCTION_VERSIONS: Final = Order[FunctionVersionRow](
+    (col(FunctionVersionRow.name), _RANK, _VERSION),
+    lambda row: (row.name, row.version),
+    lambda parts: (parts[0], _version_rank(parts[1]), parts[1]),
+)
+"""The versions of all functions, by name and then as ``VERSIONS``."""
+
+ALIASES: Final = Order[AliasRow]((col(AliasRow.alias),), lambda row: (row.alias,), lambda parts: parts)
+"""The aliases of one function, by name."""
+
+
+def take_page(
+    session: Session, query: SelectOfScalar[_Row], order: Order[_Row], marker: str | None, max_items: int | None
+) -> tuple[list[_Row], str | None]:
+    """The rows of one page and the marker of the next, ``None`` on the last; raises ``InvalidParameterValueException``."""
+    items = min(max_items or PAGE_ITEMS, PAGE_ITEMS)
+    if marker:
+        query = query.where(tuple_(*order.columns) > tuple_(*_key(order, marker)))
+    rows = list(session.exec(query.order_by(*order.columns).limit(items + 1)))
+    if len(rows) <= items:
+        return rows, None
+    return rows[:items], _marker(order.identity(rows[items - 1]))
+
+
+def _marker(identity: tuple[str, ...]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(identity).encode()).decode()
+
+
+def _key(order: Order[_Row], marker: str) -> tuple[Any, ...]:
+    try:
+        identity = json.loads(base64.urlsafe_b64decode(marker.encode()))
+    except (binascii.Error, ValueError, RecursionError):
+        identity = None
+    parts = tuple(identity) if isinstance(identity, list) else ()
+    if not parts or not all(isinstance(part, str) and _PART.fullmatch(part) for part in parts):
+        raise _bad_marker()
+    try:
+        key = order.key(parts)
+    except IndexError:
+        raise _bad_marker() from None
+    if len(key) != len(order.columns):
+        raise _bad_marker()
+    return key
+
+
+def _bad_marker() -> InvalidParameterValueException:
+    return InvalidParameterValueException("The provided Marker is not valid. Use the NextMarker of the previous page.")
