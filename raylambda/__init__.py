@@ -6,4 +6,14 @@ The folders follow an invocation: ``frontdoor`` (HTTP in) > ``scheduling`` (admi
 the vocabulary that all of them share. ``boot.py`` puts the parts together; nothing else does.
 """
 
+from importlib import import_module
+from typing import Any
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """``raylambda.Client``, imported when it is asked for: what runs on every node must not pay for it."""
+    if name == "Client":
+        return import_module("raylambda.sdk").Client
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

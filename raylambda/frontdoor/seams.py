@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from raylambda.frontdoor.code_links import CodeLinks
@@ -39,6 +39,6 @@ class FrontDoor:
     healthy: Callable[[], bool]
     fetch_s3: Callable[[str, str, str | None], bytes]
     concurrency_limit: int
-    clock: Clock = SystemClock()
+    clock: Clock = field(default_factory=SystemClock)
     new_id: Callable[[], str] = _new_id
     random_bytes: Callable[[int], bytes] = os.urandom

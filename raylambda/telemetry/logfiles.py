@@ -70,7 +70,7 @@ class LogFolder:
     def names(self) -> list[str]:
         """File names, oldest first."""
         try:
-            return sorted(entry for entry in os.listdir(self._path) if entry.endswith(_SUFFIX))
+            return sorted(entry.name for entry in self._path.iterdir() if entry.suffix == _SUFFIX)
         except FileNotFoundError:
             return []
 
@@ -115,7 +115,9 @@ def _encode(lines: Sequence[LogLine], allowance: int) -> bytes:
     if len(data) < allowance:
         return data
     complete = data[: data.rfind(b"\n", 0, allowance) + 1]
-    notice = LogLine(lines[-1].time_ms, lines[-1].stream, "raylambda: too much log; lines are dropped until the next hour")
+    notice = LogLine(
+        lines[-1].time_ms, lines[-1].stream, "raylambda: too much log; lines are dropped until the next hour"
+    )
     # Empty lines up to the allowance, so that nothing fits behind the notice.
     return (complete + _record(notice)).ljust(allowance, b"\n")
 

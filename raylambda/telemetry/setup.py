@@ -11,7 +11,9 @@ from typing import Any, TextIO
 import structlog
 
 _SECRET_NAME = re.compile(r"secret|password|passwd|token|authorization|signature|credential|private", re.IGNORECASE)
-_SECRET_TEXT = re.compile(r"(Signature=|Credential=|X-Amz-Security-Token[=:]\s*|://[^/\s:@]+:)[^\s,&@\"']+", re.IGNORECASE)
+_SECRET_TEXT = re.compile(
+    r"(Signature=|Credential=|X-Amz-Security-Token[=:]\s*|://[^/\s:@]+:)[^\s,&@\"']+", re.IGNORECASE
+)
 _BLOT = "[hidden]"
 
 

@@ -1,0 +1,165 @@
+"""What the client takes and gives back.
+
+Errors::
+
+    ClientError
+     ├── LambdaApiError        the platform answered with an error
+     ├── PlatformUnreachable   nobody answered
+     └── NotActive             a function did not become active in time, or failed
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+DEFAULT_ROLE = "arn:aws:iam::123456789012:role/raylambda"
+"""AWS demands a role; raylambda only keeps it."""
+
+
+class ClientError(Exception):
+    """The root of what ``Client`` raises."""
+
+
+class LambdaApiError(ClientError):
+    """An error answer: ``code`` is AWS's (``ResourceNotFoundException``), ``status`` the HTTP status."""
+
+    def __init__(self, code: str, message: str, status: int) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+class PlatformUnreachable(ClientError):
+    """The request got no answer; the text says why."""
+
+
+class NotActive(ClientError):
+    """The function cannot serve; the text has its state and the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSettings:
+    """The configuration of a function; ``None`` leaves a member to the platform: its default, or what it was before."""
+
+    runtime: str | None = None
+    handler: str | None = None
+    role: str | None = None
+    description: str | None = None
+    timeout_s: int | None = None
+    memory_mb: int | None = None
+    ephemeral_mb: int | None = None
+    environment: Mapping[str, str] | None = None
+
+    def members(self) -> dict[str, Any]:
+        """The members of a request body."""
+        members = {
+            "Runtime": self.runtime,
+            "Handler": self.handler,
+            "Role": self.role,
+            "Description": self.description,
+            "Timeout": self.timeout_s,
+            "MemorySize": self.memory_mb,
+            "EphemeralStorage": None if self.ephemeral_mb is None else {"Size": self.ephemeral_mb},
+            "Environment": None if self.environment is None else {"Variables": dict(self.environment)},
+        }
+        return {name: value for name, value in members.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionDescription:
+    """A function version as the platform describes it; ``document`` is AWS's ``FunctionConfiguration`` as it came.
+
+    ``code_location`` (a link that works for ten minutes), ``tags`` and ``reserved_concurrency`` come with ``get_function`` only.
+    """
+
+    document: Mapping[str, Any] = field(repr=False)
+    name: str
+    arn: str
+    version: str
+    runtime: str
+    handler: str
+    state: str
+    last_update_status: str
+    memory_mb: int
+    timeout_s: int
+    code_size: int
+    last_modified: str
+    code_location: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    reserved_concurrency: int | None = None
+
+    @classmethod
+    def of(cls, configuration: Mapping[str, Any], **more: Any) -> FunctionDescription:
+        return cls(
+            document=configuration,
+            name=configuration["FunctionName"],
+            arn=configuration["FunctionArn"],
+            version=configuration.get("Version", ""),
+            runtime=configuration.get("Runtime", ""),
+            handler=configuration.get("Handler", ""),
+            state=configuration.get("State", ""),
+            last_update_status=configuration.get("LastUpdateStatus", ""),
+            memory_mb=configuration.get("MemorySize", 0),
+            timeout_s=configuration.get("Timeout", 0),
+            code_size=configuration.get("CodeSize", 0),
+            last_modified=configuration.get("LastModified", ""),
+            **more,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AliasDescription:
+    """``weights`` maps additional versions to their share of calls, 0.0 to 1.0."""
+
+    name: str
+    arn: str
+    version: str
+    weights: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class InvokeResult:
+    """``payload`` is what the function answered, for ``Event`` and ``DryRun`` nothing; ``function_error`` is set when it failed.
+
+    ``log_tail`` is the end of the log as text, when asked for.
+    """
+
+    status: int
+    payload: bytes
+    request_id: str
+    function_error: str | None = None
+    executed_version: str | None = None
+    log_tail: str = ""
+
+    def json(self) -> Any:
+        """The payload as a Python value."""
+        return json.loads(self.payload)
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """``time_ms``: epoch milliseconds."""
+
+    time_ms: int
+    stream: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """The newest ``limit`` lines not older than ``since_ms`` (epoch milliseconds), of one ``stream`` or all; ``follow`` goes on."""
+
+    since_ms: int | None = None
+    limit: int | None = None
+    stream: str | None = None
+    follow: bool = False
+
+    def parameters(self) -> dict[str, str]:
+        """The parameters of the request."""
+        given = {"since": self.since_ms, "limit": self.limit, "stream": self.stream}
+        parameters = {name: str(value) for name, value in given.items() if value is not None}
+        return {**parameters, "follow": "true"} if self.follow else parameters
