@@ -1,0 +1,59 @@
+"""What every code store promises; the fake and the real ones pass the same tests."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from pathlib import Path
+
+import pytest
+
+from raylambda.store.codestore import CodeMissing, CodeStore, LocalCodeStore
+from raylambda.testing.codestore import MemoryCodeStore
+
+
+@pytest.fixture(params=["local", "memory"])
+def code_store(request: pytest.FixtureRequest, tmp_path: Path) -> CodeStore:
+    return LocalCodeStore(tmp_path / "code") if request.param == "local" else MemoryCodeStore()
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04 a package", bytes(range(256)) * 4096])
+def test_what_is_put_in_comes_out(code_store: CodeStore, data: bytes) -> None:
+    sha256 = code_store.put(data)
+
+    assert sha256 == hashlib.sha256(data).hexdigest()
+    assert code_store.get(sha256) == data
+
+
+def test_putting_twice_is_harmless(code_store: CodeStore) -> None:
+    assert code_store.put(b"same") == code_store.put(b"same")
+    assert code_store.get(code_store.put(b"same")) == b"same"
+
+
+def test_a_package_that_is_not_there_is_missing(code_store: CodeStore) -> None:
+    code_store.put(b"another")
+
+    with pytest.raises(CodeMissing):
+        code_store.get(hashlib.sha256(b"never put").hexdigest())
+
+
+@pytest.mark.parametrize("name", ["", "..", "../../etc/passwd", "/etc/passwd", "AB" * 32, "ab" * 32 + "\n", "g" * 64])
+def test_what_is_no_digest_is_missing(code_store: CodeStore, name: str) -> None:
+    with pytest.raises(CodeMissing):
+        code_store.get(name)
+
+
+def test_many_threads_may_put_and_get_the_same_package(code_store: CodeStore) -> None:
+    data = b"x" * 100_000
+    results: list[bytes] = []
+
+    def put_and_get() -> None:
+        results.append(code_store.get(code_store.put(data)))
+
+    threads = [threading.Thread(target=put_and_get) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert results == [data] * 8

@@ -1,0 +1,79 @@
+"""The local code store on a file system that is hostile, damaged or full."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from raylambda.store.codestore import CodeCorrupted, CodeMissing, LocalCodeStore
+from raylambda.store.errors import StoreUnavailable
+
+
+def files(root: Path) -> list[Path]:
+    return [path for path in root.rglob("*") if path.is_file()]
+
+
+def test_packages_are_private(tmp_path: Path) -> None:
+    root = tmp_path / "home" / "code"
+    LocalCodeStore(root).put(b"data")
+
+    [package] = files(root)
+    assert stat.S_IMODE(package.stat().st_mode) == 0o600
+    assert stat.S_IMODE(root.stat().st_mode) == stat.S_IMODE(package.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("damage", [b"", b"dat", b"dato", b"data and more"])
+def test_a_damaged_package_is_noticed_and_mended_by_putting_it_again(tmp_path: Path, damage: bytes) -> None:
+    store = LocalCodeStore(tmp_path)
+    sha256 = store.put(b"data")
+    [package] = files(tmp_path)
+    package.write_bytes(damage)
+
+    with pytest.raises(CodeCorrupted, match=sha256):
+        store.get(sha256)
+    assert issubclass(CodeCorrupted, CodeMissing)
+
+    store.put(b"data")
+    assert store.get(sha256) == b"data"
+
+
+def test_a_root_that_is_a_file_gives_a_clear_error(tmp_path: Path) -> None:
+    root = tmp_path / "code"
+    root.write_text("in the way")
+
+    with pytest.raises(StoreUnavailable, match=rf"code store {root} does not work"):
+        LocalCodeStore(root).put(b"data")
+
+
+def test_a_directory_that_cannot_be_written_gives_a_clear_error() -> None:
+    # /proc refuses root too.
+    with pytest.raises(StoreUnavailable, match="code store /proc/code does not work"):
+        LocalCodeStore(Path("/proc/code")).put(b"data")
+
+
+def test_a_full_disk_gives_a_clear_error_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    # A limit on file sizes stops the write half-way, as a full disk does; in a process of its own, as it cannot be undone.
+    program = f"""
+import resource, signal
+from pathlib import Path
+from raylambda.store.codestore import LocalCodeStore
+from raylambda.store.errors import StoreUnavailable
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    LocalCodeStore(Path({str(tmp_path)!r})).put(b"x" * 100_000)
+except StoreUnavailable as error:
+    print(error)
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert os.strerror(errno.EFBIG) in result.stdout
+    assert files(tmp_path) == []
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
