@@ -24,6 +24,7 @@ from pathlib import Path
 
 from raylambda.model.function import FunctionVersion
 from raylambda.runtime.interpreters import (
+    PYTHON_MINORS,
     Interpreter,
     SearchPlaces,
     ask_node,
@@ -32,14 +33,13 @@ from raylambda.runtime.interpreters import (
     find_node,
     find_python,
 )
-from raylambda.runtime.python_packages import default_root
+from raylambda.runtime.python_packages import BOOTSTRAP_SOURCE, default_root, package_tree
 from raylambda.runtime.sandbox import Mount
 
-PYTHON_RUNTIMES = tuple(f"python3.{minor}" for minor in range(8, 15))
+PYTHON_RUNTIMES = tuple(f"python3.{minor}" for minor in PYTHON_MINORS)
 NODE_RUNTIMES = ("nodejs20.x", "nodejs22.x", "nodejs24.x")
 PROVIDED_RUNTIMES = ("provided", "provided.al2", "provided.al2023")
 
-BOOTSTRAP_SOURCE = Path(__file__).parent / "bootstrap"
 BOOTSTRAP_TARGET = "/run/raylambda/bootstrap"
 LANGUAGE_TARGET = "/var/lang"
 RUNTIME_TARGET = "/var/runtime"
@@ -100,7 +100,7 @@ class _Places:
     def of(cls, view: View, code_tree: Path, language: Path, packages: Path | None) -> _Places:
         if view is View.JAIL:
             return cls(TASK_ROOT, OPT_ROOT, RUNTIME_TARGET, LANGUAGE_TARGET, BOOTSTRAP_TARGET)
-        runtime = str(packages or BOOTSTRAP_SOURCE)
+        runtime = str(packages or RUNTIME_TARGET)
         return cls(str(code_tree), OPT_ROOT, runtime, str(language), str(BOOTSTRAP_SOURCE))
 
 
@@ -171,8 +171,7 @@ class Catalog:
         return RuntimeUnavailable("Runtime.Unavailable", text)
 
     def _plan_python(self, version: FunctionVersion, code_tree: Path, view: View, python: Interpreter) -> RuntimePlan:
-        tree = self._packages / f"python{python.version[0]}.{python.version[1]}"
-        packages = tree if tree.is_dir() else None
+        packages = package_tree(self._packages, python)
         places = _Places.of(view, code_tree, python.prefix, packages)
         command = (str(python.executable), "-S", f"{places.bootstrap}/python_runtime.py")
         mounts = _mounts(python, python)

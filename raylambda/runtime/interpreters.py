@@ -15,6 +15,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+PYTHON_MINORS = range(8, 15)
+"""Minor versions of Python 3 that AWS has had a runtime for, and that the shipped runtime runs on."""
+
 _ASK_TIMEOUT_S = 20.0
 _PYTHON_QUESTION = (
     "import json, os, sys; "

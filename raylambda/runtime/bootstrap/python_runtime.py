@@ -40,14 +40,15 @@ def main() -> NoReturn:
     except SystemExit as exit_request:
         status = _exit_status(exit_request.code)
     except BaseException:
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        sys.excepthook(*sys.exc_info())
     _end(status)
 
 
 def _become_a_fresh_process() -> None:
     """Give the handler what a started interpreter has: streams, search path, ``exit()``, ``__main__``, the time zone."""
-    sys.stdout = logs.Unbuffered(open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False))  # type: ignore[assignment]
-    sys.stderr = logs.Unbuffered(open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False))  # type: ignore[assignment]
+    unbuffered: Any = logs.Unbuffered
+    sys.stdout = unbuffered(open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False))
+    sys.stderr = unbuffered(open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False))
     sys.path[:] = search_path(os.environ, sys.path)
     sys.argv = [os.path.abspath(__file__)]
     sys.modules["__main__"] = sys.modules[__name__]
@@ -107,10 +108,11 @@ def load_handler(name: str) -> Handler:
         text = f"Syntax error in module '{module_name}': {error}"
         raise errors.Fault("Runtime.UserCodeSyntaxError", text, [place]) from None
     try:
-        return getattr(module, function_name)  # type: ignore[no-any-return]
+        handler: Handler = getattr(module, function_name)
     except AttributeError:
         text = f"Handler '{function_name}' missing on module '{module_name}'"
         raise errors.Fault("Runtime.HandlerNotFound", text) from None
+    return handler
 
 
 def _serve_next(api: runtime_api.RuntimeApi, handler: Handler, marshaller: Marshaller) -> None:
@@ -139,7 +141,8 @@ def _report(failure: dict[str, Any], marshaller: Marshaller) -> bytes:
     """Log the failure, and make the body that the platform is told of it with."""
     logs.log_error(failure)
     _flush()
-    return marshaller.text(failure).encode("utf-8", "backslashreplace")
+    text: str = marshaller.text(failure)
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _set_trace_id(trace_id: str | None) -> None:

@@ -84,7 +84,7 @@ class LambdaContext:
         names = {} if identity is None else identity
         pair = {"cognito_identity_id": "cognitoIdentityId", "cognito_identity_pool_id": "cognitoIdentityPoolId"}
         self.identity = CognitoIdentity({member: names.get(name) for member, name in pair.items()})
-        self._epoch_deadline_time_in_ms = invocation.deadline_ms
+        self._epoch_deadline_time_in_ms: int = invocation.deadline_ms
 
     def get_remaining_time_in_millis(self) -> int:
         return max(0, self._epoch_deadline_time_in_ms - int(time.time() * 1000))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import traceback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,14 +15,17 @@ _NOT_EXTRA = frozenset(
 _encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
-def record_text(record: Any, formatter: Any, logging: Any) -> str:
+def record_text(record: Any, timestamp: str) -> str:
     """One line with AWS's members, absent where they have no value, then those that the caller gave as ``extra``."""
+    import logging
+    import traceback
+
     record.levelno = min(50, max(0, record.levelno)) // 10 * 10
     record.levelname = logging.getLevelName(record.levelno)
     failure = record.exc_info or None
     plain_object = isinstance(record.msg, dict) and not record.args
     members = {
-        "timestamp": formatter.formatTime(record, formatter.datefmt),
+        "timestamp": timestamp,
         "level": record.levelname,
         "message": record.msg if plain_object else record.getMessage(),
         "logger": record.name,

@@ -10,6 +10,9 @@ import os
 import sys
 import time
 
+from python_runtime_json import Marshaller
+from python_runtime_jsonlogs import record_text
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -66,7 +69,7 @@ class Unbuffered:
 def set_up(environ: Mapping[str, str]) -> None:
     """Configure ``logging`` now if it is loaded, otherwise when it will be."""
     if "logging" in sys.modules:
-        _configure(sys.modules["logging"], environ)
+        _configure(environ)
     else:
         sys.meta_path.insert(0, _LoggingFinder(environ))
 
@@ -92,7 +95,7 @@ class _LoggingFinder:
 
         def execute_and_configure(module: ModuleType) -> None:
             execute(module)
-            _configure(module, self._environ)
+            _configure(self._environ)
 
         loader.exec_module = execute_and_configure
 
@@ -101,39 +104,30 @@ def _is_json(environ: Mapping[str, str]) -> bool:
     return environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
 
 
-def _configure(logging: Any, environ: Mapping[str, str]) -> None:
-    """Give the root logger AWS's handler and level; ``logging`` is the module."""
-    logging.Formatter.converter = time.gmtime
-    handler = _make_handler(logging)
-    if _is_json(environ):
-        handler.setFormatter(_make_json_formatter(logging))
-    else:
-        handler.setFormatter(logging.Formatter(_TEXT_FORMAT, "%Y-%m-%dT%H:%M:%S"))
-    level = environ.get("AWS_LAMBDA_LOG_LEVEL", "").upper()
-    level = "DEBUG" if level == "TRACE" else level
-    if level in logging._nameToLevel:
-        logging.getLogger().setLevel(level)
-    logging.getLogger().addHandler(handler)
+def _configure(environ: Mapping[str, str]) -> None:
+    """Give the root logger AWS's handler, formatter and level."""
+    import logging
 
-
-def _make_handler(logging: Any) -> Any:
     class LambdaLoggerHandler(logging.Handler):
         def emit(self, record: Any) -> None:
             record.aws_request_id = CURRENT.request_id or ""
             record.tenant_id = CURRENT.tenant_id
             sys.stdout.write(self.format(record))
 
-    return LambdaLoggerHandler()
-
-
-def _make_json_formatter(logging: Any) -> Any:
-    from python_runtime_jsonlogs import record_text
-
     class JsonFormatter(logging.Formatter):
         def format(self, record: Any) -> str:
-            return record_text(record, self, logging)
+            line: str = record_text(record, self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ"))
+            return line
 
-    return JsonFormatter(datefmt="%Y-%m-%dT%H:%M:%SZ")
+    logging.Formatter.converter = time.gmtime
+    handler = LambdaLoggerHandler()
+    text_formatter = logging.Formatter(_TEXT_FORMAT, "%Y-%m-%dT%H:%M:%S")
+    handler.setFormatter(JsonFormatter() if _is_json(environ) else text_formatter)
+    level = environ.get("AWS_LAMBDA_LOG_LEVEL", "").upper()
+    level = "DEBUG" if level == "TRACE" else level
+    if isinstance(logging.getLevelName(level), int):
+        logging.getLogger().setLevel(level)
+    logging.getLogger().addHandler(handler)
 
 
 def warn_of_unhandled_exception() -> None:
@@ -145,8 +139,6 @@ def warn_of_unhandled_exception() -> None:
 def log_error(result: dict[str, Any]) -> None:
     """The line (JSON format) or the lines (text format) of an error that the caller of the function will read."""
     if _is_json(os.environ):
-        from python_runtime_json import Marshaller
-
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         record = {"timestamp": stamp, "level": "ERROR"}
         record.update(result)
