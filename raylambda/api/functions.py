@@ -48,7 +48,7 @@ class CreateFunctionRequest(FunctionSettings):
     tags: names.Tags | None = None
     architectures: names.Architectures | None = None
     code_signing_config_arn: names.CodeSigningConfigArn | None = None
-    tenancy_config: object | None = None
+    tenancy_config: Any = None
 
 
 class FunctionRequest(Wire):

@@ -7,9 +7,9 @@ They belong to the function and not to a version, and changing them gives every 
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from raylambda.api.addressing import load_function, locate_unqualified
 from raylambda.api.operation import Context, operation
@@ -19,8 +19,7 @@ from raylambda.store.changes import record_change
 
 PATH: Final = "/_raylambda/functions/{FunctionName}/ray-options"
 
-_RAYS_OWN: Final = {"CPU", "GPU", "memory", "object_store_memory"}
-_INSTALLERS: Final = {"uv", "pip"}
+_RAYS_OWN: Final = frozenset({"CPU", "GPU", "memory", "object_store_memory"})
 
 
 def _amount(value: float) -> float:
@@ -39,33 +38,42 @@ def _resources(value: dict[str, float]) -> dict[str, float]:
     for name, amount in value.items():
         _amount(amount)
         if not name or name in _RAYS_OWN:
-            raise ValueError(f"resources names custom resources of Ray; {name!r} is none")
+            raise ValueError(f"resources takes custom resources of Ray, and {name!r} is none.")
     return value
 
 
-def _runtime_env(value: dict[str, Any]) -> dict[str, Any]:
-    unknown = sorted(set(value) - _INSTALLERS - {"env_vars"})
-    if unknown:
-        raise ValueError(f"runtime_env takes uv, pip and env_vars, and not {', '.join(unknown)}")
-    if set(value) >= _INSTALLERS:
-        raise ValueError("runtime_env takes uv or pip, and not both")
-    for installer in _INSTALLERS & set(value):
-        _check_packages(installer, value[installer])
-    variables = value.get("env_vars", {})
-    if not isinstance(variables, dict) or not all(isinstance(item, str) for item in variables.values()):
-        raise ValueError("runtime_env.env_vars must be an object whose values are strings")
-    if not all(name and "=" not in name for name in variables):
-        raise ValueError("runtime_env.env_vars has a name that no environment variable can have")
-    return value
-
-
-def _check_packages(installer: str, packages: object) -> None:
+def _requirements(value: list[str]) -> list[str]:
     """Requirements only: an option of the installer could make it read files of the node."""
-    if not isinstance(packages, list) or not all(isinstance(item, str) and item.strip() for item in packages):
-        raise ValueError(f"runtime_env.{installer} must be a list of requirements such as 'numpy==2.1.0'")
-    options = [item for item in packages if item.strip().startswith("-")]
-    if options:
-        raise ValueError(f"runtime_env.{installer} takes requirements and no options: {options[0]}")
+    for requirement in value:
+        if not requirement.strip() or requirement.strip().startswith("-"):
+            raise ValueError(f"uv and pip take requirements such as 'numpy==2.1.0', and no options: {requirement!r}")
+    return value
+
+
+def _variables(value: dict[str, str]) -> dict[str, str]:
+    for name in value:
+        if not name or "=" in name:
+            raise ValueError(f"env_vars has a name that no environment variable can have: {name!r}")
+    return value
+
+
+_Requirements = Annotated[list[str], AfterValidator(_requirements)]
+
+
+class RuntimeEnvironment(Wire):
+    """The part of Ray's ``runtime_env`` that a function may have."""
+
+    model_config = ConfigDict(alias_generator=None, extra="forbid")
+
+    uv: _Requirements | None = None
+    pip: _Requirements | None = None
+    env_vars: Annotated[dict[str, str], AfterValidator(_variables)] | None = None
+
+    @model_validator(mode="after")
+    def _one_installer(self) -> RuntimeEnvironment:
+        if self.uv is not None and self.pip is not None:
+            raise ValueError("runtime_env takes uv or pip, and not both.")
+        return self
 
 
 class RayOptionsDocument(Wire):
@@ -73,7 +81,7 @@ class RayOptionsDocument(Wire):
 
     model_config = ConfigDict(alias_generator=None, extra="forbid")
 
-    runtime_env: Annotated[dict[str, Any], AfterValidator(_runtime_env)] = Field(default_factory=dict)
+    runtime_env: RuntimeEnvironment = Field(default_factory=RuntimeEnvironment)
     num_gpus: Annotated[float, AfterValidator(_gpus)] = 0.0
     resources: Annotated[dict[str, float], AfterValidator(_resources)] = Field(default_factory=dict)
     label_selector: dict[str, str] = Field(default_factory=dict)
@@ -84,7 +92,12 @@ class PutRayOptionsRequest(RayOptionsDocument):
 
     def document(self) -> RayOptionsDocument:
         """The options alone."""
-        return RayOptionsDocument(**self.model_dump(exclude={"function_name"}))
+        return RayOptionsDocument(
+            runtime_env=self.runtime_env,
+            num_gpus=self.num_gpus,
+            resources=self.resources,
+            label_selector=self.label_selector,
+        )
 
 
 class RayOptionsRequest(Wire):
@@ -96,7 +109,7 @@ def put_ray_options(context: Context, request: PutRayOptionsRequest) -> RayOptio
     address = locate_unqualified(context, request.function_name)
     row = load_function(context, address)
     document = request.document()
-    row.ray_options = document.model_dump()
+    row.ray_options = document.model_dump(exclude_none=True)
     record_change(context.session, address.account, address.region, address.name)
     return document
 
@@ -104,7 +117,7 @@ def put_ray_options(context: Context, request: PutRayOptionsRequest) -> RayOptio
 @operation("GET", PATH)
 def get_ray_options(context: Context, request: RayOptionsRequest) -> RayOptionsDocument:
     row = load_function(context, locate_unqualified(context, request.function_name))
-    return RayOptionsDocument(**(row.ray_options or {}))
+    return RayOptionsDocument.model_validate(row.ray_options or {})
 
 
 @operation("DELETE", PATH, status=204)

@@ -35,7 +35,7 @@ _WANTED = {
 def bind(model: type[_Request], document: Mapping[str, Any]) -> _Request:
     """Make the request; raises ``SerializationException``, ``ValidationException`` or ``InvalidParameterValueException``."""
     try:
-        return model.model_validate(document)
+        return model.model_validate(document, by_alias=True, by_name=False)
     except ValidationError as failure:
         raise _translated(failure.errors(include_url=False), document) from None
 
