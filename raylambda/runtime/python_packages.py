@@ -126,7 +126,7 @@ def _link_or_copy(source: Path, target: Path) -> None:
 
 def _install(tree: Path, python: Interpreter) -> None:
     """Let uv bring the last boto3 for an old Python; raises ``PackagesUnavailable``."""
-    command = [find_uv_bin(), "pip", "install", "--quiet", "--no-config", "--target", str(tree)]
+    command = [find_uv_bin(), "pip", "install", "--quiet", "--target", str(tree)]
     try:
         done = subprocess.run(
             [*command, "--python", str(python.executable), "boto3"],
@@ -157,9 +157,12 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     places = SearchPlaces.of_this_node(os.environ)
     found = [find_python((3, minor), places) for minor in PYTHON_MINORS]
-    prepare(
-        [python for python in found if python is not None], options.root, lambda line: sys.stdout.write(line + "\n")
-    )
+    os.umask(0o022)  # guests are other users
+    prepare([python for python in found if python is not None], options.root, _say)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
 
 
 if __name__ == "__main__":
