@@ -79,7 +79,8 @@ def _operation_routes(door: FrontDoor, desk: Desk) -> list[BaseRoute]:
 
 
 def _served() -> list[Operation]:
-    return [row for row in table.OPERATIONS.values() if row.handler is not None]
+    rows = (*table.OPERATIONS.values(), *table.OWN_OPERATIONS.values())
+    return [row for row in rows if row.handler is not None]
 
 
 def _operation_route(row: Operation, endpoint: Endpoint) -> OperationRoute:

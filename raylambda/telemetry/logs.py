@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -58,6 +59,7 @@ class LogKeeper:
         self._clock = clock
         self._lock = Lock()
         self._newest_file = ""
+        self._closed = False
         self._wakers: dict[Path, set[_Waker]] = defaultdict(set)
 
     def append(self, lines: LogLines) -> None:
@@ -77,19 +79,26 @@ class LogKeeper:
         return _newest(folder, query, folder.end())
 
     async def follow(self, query: LogQuery) -> AsyncIterator[LogLine]:
-        """What ``read`` gives, and then every wanted line as it is appended by this process; never ends by itself."""
+        """What ``read`` gives, and then every wanted line as it is appended by this process; ends with ``close`` only."""
         folder = self._folder(query)
         with self._woken(self._path(query.account, query.region, query.log_group)) as woken:
             position = await asyncio.to_thread(folder.end)
             for line in await asyncio.to_thread(_newest, folder, query, position):
                 yield line
-            while True:
+            while not self._closed:
                 woken.clear()
                 lines, position = await asyncio.to_thread(folder.after, position)
                 for line in filter(query.wants, lines):
                     yield line
                 if not lines:
                     await woken.wait()
+
+    def close(self) -> None:
+        """End everybody's ``follow``; lines are still taken in and read."""
+        self._closed = True
+        with self._lock:
+            for waker in chain.from_iterable(self._wakers.values()):
+                waker.wake()
 
     def expire(self) -> int:
         """Delete the files that are older than the retention; how many. Run it daily."""

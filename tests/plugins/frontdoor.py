@@ -1,0 +1,171 @@
+"""A front door for tests: real HTTP on loopback, real SQLite, and a scripted invoker instead of a cluster."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from raylambda.api.operation import S3Failure
+from raylambda.frontdoor.app import create_app
+from raylambda.frontdoor.code_links import CodeLinks
+from raylambda.frontdoor.keys import KeyRing
+from raylambda.frontdoor.seams import FrontDoor
+from raylambda.frontdoor.server import make_server
+from raylambda.frontdoor.signing import SignatureCheck
+from raylambda.model.clock import SystemClock
+from raylambda.model.errors import ResourceNotFoundException
+from raylambda.model.invocation import Call, Completion, InvocationResult
+from raylambda.settings import AccessKey
+from raylambda.store.activation import activate
+from raylambda.store.changes import changes_since
+from raylambda.store.codestore import LocalCodeStore
+from raylambda.store.engine import Database, migrate, open_engine
+from raylambda.telemetry.logs import LogKeeper
+
+ACCOUNT = "123456789012"
+KEY = AccessKey("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", ACCOUNT)
+OTHER_KEY = AccessKey("AKIDOTHER", "another-secret", "210987654321")
+
+
+@dataclass
+class ScriptedInvoker:
+    """Answers every call by ``script``; calls of ``nobody`` name no function."""
+
+    script: Callable[[Call], InvocationResult] = lambda call: InvocationResult(call.payload)
+    calls: list[Call] = field(default_factory=list)
+    checked: list[Call] = field(default_factory=list)
+
+    async def invoke(self, call: Call) -> Completion:
+        await self.check(call)
+        self.calls.append(call)
+        return Completion(self.script(call), "$LATEST")
+
+    async def check(self, call: Call) -> None:
+        if call.name == "nobody":
+            raise ResourceNotFoundException(
+                f"Function not found: arn:aws:lambda:{call.region}:{call.account}:function:nobody"
+            )
+        self.checked.append(call)
+
+
+@dataclass
+class RecordingQueue:
+    """Accepts every event and remembers it, and the thread in which it came."""
+
+    accepted: list[Call] = field(default_factory=list)
+    threads: set[int] = field(default_factory=set)
+
+    def accept(self, call: Call) -> None:
+        self.accepted.append(call)
+        self.threads.add(threading.get_ident())
+
+
+class ActiveAtOnce:
+    """Does for control-plane tests what the data plane does: a function that changed becomes Active."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._seen = 0
+
+    def __call__(self, number: int) -> None:
+        with self._database.session() as session:
+            for change in changes_since(session, self._seen):
+                activate(session, change.account, change.region, change.name)
+        self._seen = number
+
+
+def no_s3(bucket: str, key: str, version: str | None) -> bytes:
+    """An S3 in which nothing exists."""
+    raise S3Failure("NoSuchBucket", "The specified bucket does not exist")
+
+
+async def a_status() -> dict[str, Any]:
+    return {"nodes": 1}
+
+
+def a_front_door(home: Path, **changes: Any) -> FrontDoor:
+    """Seams with defaults; each may be replaced."""
+    engine = open_engine(f"sqlite:///{home}/raylambda.db")
+    migrate(engine)
+    database = Database(engine)
+    database.on_commit(ActiveAtOnce(database))
+    clock = SystemClock()
+    door = FrontDoor(
+        database=database,
+        code_store=LocalCodeStore(home / "code"),
+        invoker=ScriptedInvoker(),
+        queue=RecordingQueue(),
+        authenticator=SignatureCheck(KeyRing([KEY, OTHER_KEY]), clock),
+        links=CodeLinks(b"link secret", clock),
+        logs=LogKeeper(home / "logs", 14, clock),
+        status=a_status,
+        healthy=lambda: True,
+        fetch_s3=no_s3,
+        concurrency_limit=1000,
+    )
+    return replace(door, **changes)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A front door that listens."""
+
+    door: FrontDoor
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    def client(self, key: AccessKey = KEY, region: str = "us-east-1") -> Any:
+        """A boto3 client that neither retries nor looks for settings elsewhere."""
+        return boto3.client(
+            "lambda",
+            endpoint_url=self.url,
+            region_name=region,
+            aws_access_key_id=key.access_key_id,
+            aws_secret_access_key=key.secret,
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+
+@contextmanager
+def serving(door: FrontDoor) -> Iterator[Served]:
+    """Listen on a free loopback port in a thread until the block ends."""
+    server = make_server(create_app(door), "127.0.0.1", 0, door.logs.close)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the server did not start"
+        time.sleep(0.005)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield Served(door, "127.0.0.1", port)
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        door.database.close()
+
+
+@pytest.fixture
+def front_door(tmp_path: Path) -> Iterator[Served]:
+    """A front door of one's own."""
+    with serving(a_front_door(tmp_path)) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def shared_front_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A front door that the tests of a module share: for those that leave nothing behind."""
+    with serving(a_front_door(tmp_path_factory.mktemp("frontdoor"))) as served:
+        yield served
