@@ -1,0 +1,299 @@
+"""The only composition root: settings in; stores, Ray actors and front door out.
+
+``run`` is what `raylambda up` does. Everything is opened in the order in which it is needed and closed in the reverse
+order: the front door stops taking requests first, Ray ends last. Ray is a cluster of our own on this machine, or the one
+at ``settings.ray_address``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import socket
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+import uvicorn
+from ray.actor import ActorHandle
+
+from raylambda import __version__
+from raylambda.api.s3_source import S3Source
+from raylambda.environment.host import Host, HostSettings
+from raylambda.frontdoor.app import create_app
+from raylambda.frontdoor.code_links import CodeLinks
+from raylambda.frontdoor.keys import KeyRing, link_secret, root_key
+from raylambda.frontdoor.seams import FrontDoor
+from raylambda.frontdoor.signing import AnyKey, Authenticator, SignatureCheck
+from raylambda.model.clock import Clock, SystemClock
+from raylambda.queue.acceptance import Acceptance
+from raylambda.queue.dispatch_settings import DispatchSettings
+from raylambda.queue.dispatcher import Dispatcher
+from raylambda.queue.rules import RetryPolicy
+from raylambda.scheduling.actor import RayCluster, RayPackages
+from raylambda.scheduling.admission import Admission
+from raylambda.scheduling.capacity import FleetPolicy
+from raylambda.scheduling.fleet import Fleet
+from raylambda.scheduling.follower import Follower
+from raylambda.scheduling.host_options import HostSizing
+from raylambda.scheduling.invoker import Invoker
+from raylambda.scheduling.keep_alive import FixedIdleTime
+from raylambda.scheduling.ports import HostSize
+from raylambda.scheduling.registry import Registry
+from raylambda.scheduling.shell import FleetShell
+from raylambda.scheduling.store_feed import StoreFeed
+from raylambda.settings import Settings
+from raylambda.store.codestore import LocalCodeStore
+from raylambda.store.engine import Database, migrate, open_engine
+from raylambda.telemetry.logs import LogKeeper
+
+Say = Callable[[str], None]
+
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_OBJECT_STORE_BYTES = 512 * 1024 * 1024
+_DRAIN_S = 10
+_DAY_S = 86_400.0
+
+
+class BootError(Exception):
+    """The platform cannot start; the text says why and what to do."""
+
+
+def run(settings: Settings, say: Say) -> None:
+    """Run a platform until SIGINT or SIGTERM; ``say`` gets a line for every step. Raises ``BootError``."""
+    _check(settings)
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _listener(settings) as listener:
+        say("Starting Ray" if settings.ray_address is None else f"Joining the Ray cluster at {settings.ray_address}")
+        with ray_cluster(settings):
+            asyncio.run(_serve(settings, listener, say))
+
+
+def _check(settings: Settings) -> None:
+    if settings.auth == "none" and settings.host not in _LOOPBACK:
+        raise BootError(
+            f"RAYLAMBDA_AUTH=none lets anybody run code; it is refused on {settings.host}: "
+            "listen on 127.0.0.1, or set RAYLAMBDA_AUTH=sigv4"
+        )
+
+
+@contextmanager
+def _listener(settings: Settings) -> Iterator[socket.socket]:
+    """The front door's socket, bound before Ray starts: a port in use is known at once."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as error:
+            raise BootError(
+                f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; choose another with --port"
+            ) from None
+        yield listener
+
+
+@contextmanager
+def ray_cluster(settings: Settings) -> Iterator[None]:
+    """Connect to Ray, on a cluster of our own when no address is set; the own one ends with this process, however it ends."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    own = {"include_dashboard": True, "dashboard_host": "127.0.0.1", "object_store_memory": _OBJECT_STORE_BYTES}
+    address = settings.ray_address or "local"
+    try:
+        ray.init(address, log_to_driver=False, logging_level="warning", **({} if settings.ray_address else own))
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise BootError(f"no Ray cluster at {address}: {error}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
+    async with open_platform(settings, SystemClock()) as platform:
+        config = uvicorn.Config(
+            create_app(platform.door),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            timeout_graceful_shutdown=_DRAIN_S,
+        )
+        with _endpoint_note(settings, listener) as endpoint:
+            announcing = asyncio.create_task(_announce(platform, settings, endpoint, say))
+            await uvicorn.Server(config).serve(sockets=[listener])
+            announcing.cancel()
+            say("Stopping")
+
+
+async def _announce(platform: Platform, settings: Settings, endpoint: str, say: Say) -> None:
+    say("Starting a host for execution environments")
+    await platform.shell.ready()
+    if settings.auth == "none":
+        say("WARNING: RAYLAMBDA_AUTH=none: requests are not checked; whoever reaches this port runs code here")
+    for warning in sorted({warning for facts in platform.shell.hosts() for warning in facts.warnings}):
+        say(f"WARNING: {warning}")
+    say(f"raylambda serves invocations at {endpoint}")
+
+
+@contextmanager
+def _endpoint_note(settings: Settings, listener: socket.socket) -> Iterator[str]:
+    """Tell `raylambda env` and the other commands of this machine where this platform listens."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    endpoint = f"http://{host}:{listener.getsockname()[1]}"
+    note = settings.home / "platform.json"
+    note.touch(mode=0o600)
+    note.write_text(json.dumps({"endpoint": endpoint, "pid": os.getpid()}))
+    try:
+        yield endpoint
+    finally:
+        note.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The running parts that others look at."""
+
+    door: FrontDoor
+    shell: FleetShell
+    invoker: Invoker
+    dispatcher: Dispatcher
+
+
+@asynccontextmanager
+async def open_platform(settings: Settings, clock: Clock) -> AsyncIterator[Platform]:
+    """All parts, connected; ``ray_cluster`` must be open. They are closed in the reverse order."""
+    async with AsyncExitStack() as stack:
+        database = await asyncio.to_thread(_open_database, settings)
+        stack.callback(database.close)
+        code_store = LocalCodeStore(settings.home / "packages")
+        logs = LogKeeper(settings.home / "logs", settings.log_retention_days, clock)
+        stack.callback(logs.close)
+
+        registry, admission = Registry(random.random), Admission(settings.concurrency)
+        fleet = Fleet(_fleet_policy(settings), FixedIdleTime(settings.idle_timeout_s), _short_id)
+        shell = FleetShell(fleet, _cluster(settings), RayPackages(code_store.get), logs.append, clock)
+        stack.push_async_callback(shell.close)
+        follower = Follower(StoreFeed(database), registry, admission, shell)
+        database.on_commit(follower.heard)
+        await follower.open()
+        stack.push_async_callback(follower.close)
+        await shell.open()
+
+        invoker = Invoker(follower, registry, admission, shell)
+        stack.push_async_callback(invoker.drain, _DRAIN_S)
+        dispatcher = Dispatcher(database, invoker, clock, f"front-door-{_short_id()}", _dispatch_settings(settings))
+        _run_in_background(stack, dispatcher.run())
+        stack.push_async_callback(dispatcher.close)
+        _run_in_background(stack, _expire_logs_daily(logs))
+
+        door = FrontDoor(
+            database=database,
+            code_store=code_store,
+            invoker=invoker,
+            queue=Acceptance(database, clock, dispatcher.wake),
+            authenticator=_authenticator(settings, clock),
+            links=CodeLinks(link_secret(settings.home), clock),
+            logs=logs,
+            status=lambda: _status(settings, shell, dispatcher),
+            healthy=lambda: bool(shell.hosts()),
+            fetch_s3=S3Source(settings.region, clock),
+            concurrency_limit=settings.concurrency,
+            clock=clock,
+        )
+        yield Platform(door, shell, invoker, dispatcher)
+
+
+def _run_in_background(stack: AsyncExitStack, work: Any) -> None:
+    """A task that lives as long as the platform."""
+    task = asyncio.ensure_future(work)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(end)
+
+
+async def _expire_logs_daily(logs: LogKeeper) -> None:
+    while True:
+        await asyncio.to_thread(logs.expire)
+        await asyncio.sleep(_DAY_S)
+
+
+def _open_database(settings: Settings) -> Database:
+    engine = open_engine(settings.database_url or f"sqlite:///{settings.home / 'raylambda.sqlite'}")
+    migrate(engine)
+    return Database(engine)
+
+
+def _fleet_policy(settings: Settings) -> FleetPolicy:
+    return FleetPolicy(max_hosts=1 if settings.ray_address is None else None)
+
+
+def _dispatch_settings(settings: Settings) -> DispatchSettings:
+    return DispatchSettings(policy=RetryPolicy(waits_s=settings.async_retry_waits_s))
+
+
+def _authenticator(settings: Settings, clock: Clock) -> Authenticator:
+    if settings.auth == "none":
+        return AnyKey(settings.account_id, settings.region)
+    keys = settings.access_keys or (root_key(settings.home, settings.account_id),)
+    return SignatureCheck(KeyRing(keys), clock)
+
+
+def _cluster(settings: Settings) -> RayCluster:
+    sizing = HostSizing(settings.host_memory_mb, whole_node=settings.ray_address is None)
+
+    def make_actor(host_id: str, size: HostSize, options: dict[str, Any]) -> ActorHandle[Any]:
+        actor: ActorHandle[Any] = ray.remote(Host).options(**options).remote(host_settings(settings, host_id, options))
+        return actor
+
+    return RayCluster(make_actor, sizing)
+
+
+def host_settings(settings: Settings, host_id: str, options: dict[str, Any]) -> HostSettings:
+    """What a host needs to know of the settings; it runs on another machine."""
+    own_node = settings.home / "node"
+    return HostSettings(
+        host_id=host_id,
+        isolation=settings.isolation,
+        network=settings.network,
+        egress_allow=settings.egress_allow,
+        state_dir=own_node if settings.ray_address is None else Path("~/.cache/raylambda"),
+        function_env=settings.function_env,
+        runtimes=settings.runtimes,
+    )
+
+
+def _short_id() -> str:
+    return uuid.uuid4().hex[:16]
+
+
+async def _status(settings: Settings, shell: FleetShell, dispatcher: Dispatcher) -> dict[str, Any]:
+    nodes = await asyncio.to_thread(ray.nodes)  # type: ignore[no-untyped-call]
+    return {
+        "version": __version__,
+        "time": time.time(),
+        "auth": settings.auth,
+        "store": "sqlite" if settings.database_url is None else settings.database_url.partition(":")[0],
+        "nodes": [_node(node) for node in nodes],
+        "hosts": [_host(facts) for facts in shell.hosts()],
+        "fleet": shell.describe(),
+        "queue": dispatcher.describe(),
+    }
+
+
+def _node(node: dict[str, Any]) -> dict[str, Any]:
+    resources = {name: amount for name, amount in node["Resources"].items() if not name.startswith("node:")}
+    return {"node_id": node["NodeID"], "name": node["NodeName"], "alive": node["Alive"], "resources": resources}
+
+
+def _host(facts: Any) -> dict[str, Any]:
+    return {name: getattr(facts, name) for name in type(facts).__slots__}

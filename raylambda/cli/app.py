@@ -1,0 +1,45 @@
+"""The commands together, and what happens to their errors."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from raylambda.cli import functions, logs, platform
+from raylambda.cli.output import show_error
+from raylambda.cli.packaging import PackagingError
+from raylambda.sdk import ClientError, PlatformUnreachable
+from raylambda.settings import SettingsError
+
+app = typer.Typer(
+    name="raylambda",
+    help="AWS Lambda's programming model on a Ray cluster that you own.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(platform.up)
+app.command()(platform.env)
+app.command()(functions.deploy)
+app.command()(functions.invoke)
+app.command(name="list")(functions.list_functions)
+app.command()(functions.get)
+app.command()(functions.delete)
+app.command()(logs.logs)
+app.command()(platform.status)
+
+
+def main() -> None:
+    """The console script; every expected failure is one line and exit status 1."""
+    try:
+        app()
+    except PlatformUnreachable as error:
+        show_error(f"{error}; is a platform running? `raylambda up` starts one")
+    except (ClientError, PackagingError, SettingsError, platform.CannotStart) as error:
+        show_error(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    else:
+        return
+    sys.exit(1)

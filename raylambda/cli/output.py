@@ -1,0 +1,53 @@
+"""What people see: tables, sizes, progress and errors. Data goes to stdout, talk to stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.table import Table
+
+data = Console(highlight=False, soft_wrap=True)
+talk = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def progress(text: str) -> Iterator[None]:
+    """Show that work goes on; nothing when stderr is no terminal."""
+    with talk.status(text):
+        yield
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> None:
+    """A table on stdout, or one line on stderr when there are no rows."""
+    if not rows:
+        talk.print(empty)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    data.print(table)
+
+
+def show_json(document: object) -> None:
+    """Indented JSON on stdout."""
+    data.print(json.dumps(document, indent=2, ensure_ascii=False), markup=False)
+
+
+def show_error(text: str) -> None:
+    """One clear line."""
+    talk.print(f"[red]error:[/red] {text}", markup=True, soft_wrap=True)
+
+
+def size_text(size: int) -> str:
+    """Bytes for people: 12.3 MB."""
+    value = float(size)
+    for unit in ("B", "KB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
