@@ -75,8 +75,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Everything, as 
     )
     show_table(("HOST", "NODE", "PID", "ISOLATION"), [_host(host) for host in found["hosts"]], "No hosts yet.")
     show_table(
-        ("ENVIRONMENT", "FUNCTION", "STATE", "HOST"),
-        [_environment(one) for one in found["environments"]],
+        ("ENVIRONMENT", "FUNCTION", "STATE", "FOR", "HOST"),
+        [_environment(one, host) for host in found["fleet"]["hosts"] for one in host["environments"]],
         "No environments: nothing has been invoked lately.",
     )
     for warning in sorted({warning for host in found["hosts"] for warning in host["warnings"]}):
@@ -101,5 +101,12 @@ def _host(host: dict[str, Any]) -> tuple[str, ...]:
     return (host["host_id"], host["node_name"], str(host["pid"]), ", ".join(host["isolation"]))
 
 
-def _environment(environment: dict[str, Any]) -> tuple[str, ...]:
-    return (environment["environment_id"], environment["function"], environment["state"], environment["host_id"])
+def _environment(environment: dict[str, Any], host: dict[str, Any]) -> tuple[str, ...]:
+    function = f"{environment['function']}:{environment['version']}"
+    return (
+        environment["environment_id"],
+        function,
+        environment["state"],
+        f"{environment['for_s']:.0f} s",
+        host["host_id"],
+    )
