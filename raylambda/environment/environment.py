@@ -1,0 +1,262 @@
+"""One execution environment: its life cycle, its guest and its Runtime API joined, with clock and timers.
+
+This is the shell of ``lifecycle.py``: what happens (requests of the runtime, exits, alarms, calls of the host) becomes an
+event, and the commands that come back are carried out. It serves one invocation at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from raylambda.environment.events import (
+    Answer,
+    ArmDeadline,
+    BeginInvocation,
+    CloseGuest,
+    Command,
+    DeadlinePassed,
+    Deliver,
+    DisarmDeadline,
+    EndInit,
+    Event,
+    GiveUp,
+    InvocationArrived,
+    KillRuntime,
+    LogCrash,
+    Phase,
+    ReportGone,
+    ReportInitFailure,
+    ShutdownRequested,
+    StartRequested,
+    StartRuntime,
+)
+from raylambda.environment.failures import Failed, Responded, timed_out
+from raylambda.environment.journal import Journal, Usage
+from raylambda.environment.lifecycle import Lifecycle, Refused, State
+from raylambda.environment.process import RuntimeProcess
+from raylambda.environment.runtime_api import EventHead, RuntimeApi
+from raylambda.environment.timers import Timer, Timers
+from raylambda.model.clock import Clock
+from raylambda.model.environment import EnvironmentStarted, NoSuchEnvironment
+from raylambda.model.function import FunctionVersion
+from raylambda.model.invocation import Invocation, InvocationResult
+from raylambda.model.limits import INIT_TIMEOUT_S
+from raylambda.runtime.sandbox import Guest, RuntimeCommand, SandboxError
+
+
+class EnvironmentBusy(Exception):
+    """The environment runs an invocation already; each takes one at a time."""
+
+
+class EnvironmentStopped(Exception):
+    """The environment was shut down while the runtime had the event; it may have run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What an environment is made for; ``init_timeout_s`` is AWS's 10 s outside of tests."""
+
+    environment_id: str
+    version: FunctionVersion
+    command: RuntimeCommand
+    init_timeout_s: float = INIT_TIMEOUT_S
+
+
+@dataclass(slots=True)
+class _Run:
+    """One invocation; its times are ``Clock.monotonic``, set when its time begins and when its answer is there."""
+
+    invocation: Invocation
+    answered: asyncio.Future[Responded | Failed]
+    began: float = 0.0
+    ended: float = 0.0
+    memory_mb: int = 0
+
+
+class Environment:
+    """One environment on a guest that is launched already; it owns the guest from now on.
+
+    ``on_gone`` is called once with a reason if the environment ends while nobody uses it.
+    """
+
+    def __init__(
+        self, job: Job, guest: Guest, journal: Journal, clock: Clock, timers: Timers, on_gone: Callable[[str], None]
+    ) -> None:
+        self._job = job
+        self._guest = guest
+        self._journal = journal
+        self._clock = clock
+        self._timers = timers
+        self._on_gone = on_gone
+        self._lifecycle = Lifecycle()
+        self._api = RuntimeApi(self)
+        self._process = RuntimeProcess(guest, self.feed, lambda: self._last_id)
+        self._run: _Run | None = None
+        self._last_id = ""
+        self._deadline: Timer | None = None
+        self._started: asyncio.Future[EnvironmentStarted] = asyncio.get_running_loop().create_future()
+        self._perform = self._performers()
+
+    async def start(self) -> EnvironmentStarted:
+        """INIT, to its end; a failed one is no error. Raises ``SandboxError`` when the jail is gone."""
+        self._api.serve(self._guest.api_socket)
+        self.feed(StartRequested())
+        started = await self._started
+        if self._lifecycle.state is State.CLOSED:
+            await self._process.settled()
+            raise SandboxError("the jail ended while its runtime started")
+        return started
+
+    async def invoke(self, invocation: Invocation) -> InvocationResult:
+        """Run one event. A cancelled call gives up the result; the invocation goes on, and the environment stays busy.
+
+        Raises ``EnvironmentBusy``, ``NoSuchEnvironment`` (the event did not run), ``EnvironmentStopped`` (it may have).
+        """
+        if self._run is not None:
+            raise EnvironmentBusy(f"environment {self._job.environment_id} runs an invocation already")
+        self._run = run = _Run(invocation, asyncio.get_running_loop().create_future())
+        self._last_id = invocation.request_id
+        try:
+            self.feed(InvocationArrived(invocation.request_id))
+            await asyncio.shield(run.answered)
+            await asyncio.sleep(0)  # what the guest wrote before it answered is read first
+        except asyncio.CancelledError:
+            run.answered.add_done_callback(lambda _: self._conclude_unheard(run))
+            raise
+        except Refused as refused:
+            self._run = None
+            raise NoSuchEnvironment(f"environment {self._job.environment_id}: {refused}") from refused
+        except (NoSuchEnvironment, EnvironmentStopped):
+            self._run = None
+            raise
+        return self._conclude(run)
+
+    async def shutdown(self) -> None:
+        """End the environment; may be called twice. Returns when the jail is gone."""
+        self.feed(ShutdownRequested())
+        await self._process.settled()
+
+    def describe(self) -> dict[str, object]:
+        return {
+            "environment_id": self._job.environment_id,
+            "function": f"{self._job.version.name}:{self._job.version.version}",
+            **self._lifecycle.describe(),
+            "guest": self._guest.describe(),
+        }
+
+    @property
+    def running_id(self) -> str | None:
+        """See ``runtime_api.Runtime``."""
+        return self._lifecycle.running_id
+
+    def feed(self, event: Event) -> None:
+        """Decide and do; raises ``Refused``."""
+        for command in self._lifecycle.handle(event):
+            self._perform[type(command)](command)
+
+    def _performers(self) -> dict[type[Command], Callable[[Any], object]]:
+        """How each command is carried out; those that are one call are written here."""
+        return {
+            StartRuntime: self._start_runtime,
+            KillRuntime: lambda _: self._process.kill(then=self._api.forget),
+            ArmDeadline: self._arm,
+            DisarmDeadline: lambda _: self._disarm(),
+            EndInit: self._end_init,
+            BeginInvocation: self._begin,
+            Deliver: self._deliver,
+            Answer: self._answer,
+            ReportInitFailure: lambda command: self._journal.init_fails(command.phase, command.failure),
+            LogCrash: lambda command: self._journal.runtime_crashes(command.failure),
+            GiveUp: self._give_up,
+            CloseGuest: self._close_guest,
+            ReportGone: lambda command: self._on_gone(command.reason),
+        }
+
+    def _start_runtime(self, command: StartRuntime) -> None:
+        self._journal.runtime_starts(command.phase)
+        self._process.start(self._job.command)
+
+    def _arm(self, command: ArmDeadline) -> None:
+        self._disarm()
+        limit_s = self._job.init_timeout_s if command.phase is Phase.INIT else self._job.version.timeout_s
+
+        def ring() -> None:
+            self._deadline = None
+            self.feed(DeadlinePassed(timed_out(self._last_id, limit_s)))
+
+        self._deadline = self._timers.call_later(limit_s, ring)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _end_init(self, command: EndInit) -> None:
+        init_ms = self._journal.init_ends(command.failure)
+        self._started.set_result(EnvironmentStarted(self._job.environment_id, init_ms, command.failure is None))
+
+    def _begin(self, _: BeginInvocation) -> None:
+        run = self._current()
+        run.began = self._clock.monotonic()
+        self._journal.invocation_begins(run.invocation.request_id)
+
+    def _deliver(self, _: Deliver) -> None:
+        run = self._current()
+        left_s = self._job.version.timeout_s - (self._clock.monotonic() - run.began)
+        invocation = run.invocation
+        head = EventHead(
+            invocation.request_id,
+            int((self._clock.now() + left_s) * 1000),
+            invocation.invoked_arn,
+            invocation.trace_id,
+            invocation.client_context or "",
+        )
+        self._api.deliver(head, invocation.payload or b"{}")
+
+    def _answer(self, command: Answer) -> None:
+        run = self._current()
+        run.ended = self._clock.monotonic()
+        run.memory_mb = min(self._guest.memory_peak_mb(), self._job.version.memory_mb)
+        run.answered.set_result(command.result)
+
+    def _give_up(self, command: GiveUp) -> None:
+        name = f"environment {self._job.environment_id}"
+        if command.delivered:
+            error: Exception = EnvironmentStopped(f"{name} was shut down while it ran the event")
+        else:
+            error = NoSuchEnvironment(f"{name} ended before the event reached it")
+        self._current().answered.set_exception(error)
+
+    def _close_guest(self, _: CloseGuest) -> None:
+        self._api.close()
+        self._journal.close()
+        self._process.close()
+
+    def _current(self) -> _Run:
+        if self._run is None:
+            raise RuntimeError("a command about an invocation, and there is none")
+        return self._run
+
+    def _conclude(self, run: _Run) -> InvocationResult:
+        """Log the end of an invocation, and make its result; the next may come."""
+        self._run = None
+        outcome = run.answered.result()
+        late = isinstance(outcome, Failed) and outcome.status == "timeout"
+        duration_s = self._job.version.timeout_s if late else run.ended - run.began
+        return self._journal.invocation_ends(
+            run.invocation.request_id,
+            outcome,
+            Usage(1000.0 * duration_s, run.memory_mb),
+            tail=run.invocation.tail,
+            reusable=self._lifecycle.state is not State.CLOSED,
+        )
+
+    def _conclude_unheard(self, run: _Run) -> None:
+        """The same for a caller that has gone."""
+        if run.answered.exception() is None:
+            self._conclude(run)
+        else:
+            self._run = None

@@ -1,0 +1,84 @@
+"""The environment variables of a runtime process (lambda-reference.md 12; pure).
+
+From weakest to strongest, a later one wins: the runtime's own defaults, the operator's ``RAYLAMBDA_FUNCTION_ENV``, the
+``env_vars`` of the function's Ray ``runtime_env``, the function's configuration, and then the platform's names, which
+nobody overrides. Keys for AWS are not made up: a function has those that the operator gives to all, or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from raylambda.model.function import FunctionVersion
+
+RESERVED: Final = frozenset(
+    {
+        "_HANDLER",
+        "_X_AMZN_TRACE_ID",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_LAMBDA_RUNTIME_API",
+        "LAMBDA_TASK_ROOT",
+        "LAMBDA_RUNTIME_DIR",
+    }
+)
+"""Names that a function's owner cannot set; the operator may set the keys among them."""
+
+
+def log_group(version: FunctionVersion) -> str:
+    """The function's own log group, or AWS's default name."""
+    return version.log_group or f"/aws/lambda/{version.name}"
+
+
+def environment_variables(
+    version: FunctionVersion,
+    log_stream: str,
+    defaults: Mapping[str, str],
+    reserved: Mapping[str, str],
+    function_env: Mapping[str, str],
+) -> dict[str, str]:
+    """All variables but ``AWS_LAMBDA_RUNTIME_API``, which the jail knows. ``defaults`` and ``reserved`` are the runtime's."""
+    ray_env = version.ray_options.runtime_env.get("env_vars", {})
+    return {
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        **defaults,
+        **function_env,
+        **_allowed(ray_env),
+        **_allowed(version.environment),
+        **reserved,
+        **_platform(version, log_stream),
+    }
+
+
+def _allowed(variables: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in variables.items() if name not in RESERVED}
+
+
+def _platform(version: FunctionVersion, log_stream: str) -> dict[str, str]:
+    variables = {
+        "_HANDLER": version.handler,
+        "AWS_REGION": version.region,
+        "AWS_DEFAULT_REGION": version.region,
+        "AWS_LAMBDA_FUNCTION_NAME": version.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": version.version,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(version.memory_mb),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": log_group(version),
+        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
+    }
+    if version.log_format == "JSON":
+        variables["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
+        variables["AWS_LAMBDA_LOG_LEVEL"] = version.application_log_level or "INFO"
+    return variables
