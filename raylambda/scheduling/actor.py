@@ -22,7 +22,7 @@ from raylambda.model.environment import (
     StartRefused,
 )
 from raylambda.model.invocation import Invocation, InvocationResult
-from raylambda.scheduling.host_options import HostSizing, NodeOffer, actor_options, what_is_missing
+from raylambda.scheduling.host_options import HostSizing, NodeOffer, actor_options, setup_failure, what_is_missing
 from raylambda.scheduling.ports import Host, HostClass, HostLost, HostNotMade, HostSize, Unplaceable
 from raylambda.store.codestore import CodeMissing
 from raylambda.store.errors import StoreUnavailable
@@ -31,8 +31,6 @@ _log = logging.getLogger(__name__)
 
 MakeActor = Callable[[str, HostSize, dict[str, Any]], ActorHandle[Any]]
 """(host id, size, Ray options) -> the new actor; ``boot.py`` decorates ``environment.host.Host``."""
-
-_ERROR_LINES = 12
 
 
 class RayHost:
@@ -119,7 +117,7 @@ def _settle(done: Future[Any], answer: asyncio.Future[Any]) -> None:
 def translated(error: RayError) -> Exception:
     """What a failed actor task means: what the host raised, or that the host is gone."""
     if not isinstance(error, RayTaskError):
-        return HostLost(_first_lines(error, 1))
+        return HostLost(_first_line(error))
     cause = error.cause
     if isinstance(cause, NoSuchEnvironment | StartRefused):
         return type(cause)(str(cause))
@@ -167,13 +165,11 @@ class RayCluster:
         except TimeoutError:
             raise HostNotMade(f"the cluster had no room for one more host within {limit_s:g} seconds") from None
         except RuntimeEnvSetupError as error:
-            raise Unplaceable(
-                f"The function's runtime_env cannot be set up: {_first_lines(error, _ERROR_LINES)}"
-            ) from None
+            raise Unplaceable(f"The function's runtime_env cannot be set up: {_first_line(error)}") from None
         except ActorUnschedulableError as error:
-            raise Unplaceable(_first_lines(error, _ERROR_LINES)) from None
+            raise Unplaceable(_first_line(error)) from None
         except RayError as error:
-            raise HostNotMade(_first_lines(error, _ERROR_LINES)) from None
+            raise HostNotMade(_first_line(error)) from None
         return facts
 
     async def release_host(self, host: Host) -> None:
@@ -221,6 +217,5 @@ class RayPackages:
             self._shelf.popitem(last=False)
 
 
-def _first_lines(error: Exception, count: int) -> str:
-    lines = [line for line in str(error).strip().splitlines() if line.strip()]
-    return "\n".join(lines[:count])
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

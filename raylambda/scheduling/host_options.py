@@ -13,6 +13,7 @@ MB_PER_VCPU = 1769
 
 _SLICE_MB = 4096
 _CALLS_AT_ONCE = 10_000
+_SHOWN_LINES = 6
 _MIB = 1024 * 1024
 
 
@@ -121,3 +122,10 @@ def label_matches(selector: str, value: str | None) -> bool:
     else:
         values = {wanted}
     return (value in values) != negated
+
+
+def setup_failure(text: str) -> str:
+    """What went wrong in the set-up of a runtime_env, out of Ray's report: the installer's own last lines."""
+    before, marker, output = text.partition("lines of stdout:")
+    lines = [line.strip() for line in (output if marker else before).splitlines() if line.strip()]
+    return "\n".join(lines[-_SHOWN_LINES:])
