@@ -24,6 +24,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Protocol
 
@@ -127,7 +128,7 @@ class HostNetwork:
         return {"network": "host", "in_use": len(self._slots)}
 
 
-def hosts_file(names: Mapping[str, str]) -> str:
+def hosts_file(names: Mapping[str, IPv4Address]) -> str:
     """The text of a guest's ``/etc/hosts``: loopback, then ``names`` (name to address)."""
     lines = ["127.0.0.1 localhost", *(f"{address} {name}" for name, address in names.items())]
     return "\n".join(lines) + "\n"
