@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from raylambda.runtime.egress import ClusterAddresses, EgressNetwork, no_cluster
+from raylambda.runtime.egress import EgressNetwork, no_cluster
+from raylambda.runtime.egress_outbound import ClusterAddresses
 from raylambda.runtime.network import HostNetwork, Network, NoNetwork
 
 
