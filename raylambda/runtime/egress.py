@@ -28,8 +28,8 @@ from pathlib import Path
 
 from raylambda.runtime import egress_scripts as scripts
 from raylambda.runtime.egress_keeper import Keeper, check_programs, check_tunnel, may_administer, program_path
-from raylambda.runtime.egress_node import AddressWatch
-from raylambda.runtime.egress_outbound import ClusterAddresses, Outbound
+from raylambda.runtime.egress_node import AddressWatch, ClusterAddresses
+from raylambda.runtime.egress_outbound import Outbound
 from raylambda.runtime.egress_pool import Numbers, Pool
 from raylambda.runtime.egress_rules import Service, guest_hosts, guest_resolver_file
 from raylambda.runtime.network import HOSTS_FILE, RESOLVER_FILE, NetworkSlot, NetworkUnavailable, hosts_file

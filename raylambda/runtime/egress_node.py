@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -19,6 +19,9 @@ from raylambda.runtime.egress_rules import (
     read_routes,
 )
 from raylambda.runtime.network import HOSTS_FILE, RESOLVER_FILE, NetworkUnavailable, text_of
+
+ClusterAddresses = Callable[[], Sequence[str]]
+"""Addresses or networks of the cluster's nodes; called in a thread, each time that facts are read."""
 
 RESOLVE_TIMEOUT_S = 5.0
 _RTMGRP_IPV4_IFADDR = 0x10  # rtnetlink(7)

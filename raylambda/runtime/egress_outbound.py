@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
 from raylambda.runtime import egress_scripts as scripts
 from raylambda.runtime.egress_keeper import Keeper
-from raylambda.runtime.egress_node import Node, Resolver
+from raylambda.runtime.egress_node import ClusterAddresses, Node, Resolver
 from raylambda.runtime.egress_rules import (
     AddressPlan,
     NodeFacts,
@@ -25,9 +25,6 @@ from raylambda.runtime.egress_rules import (
 from raylambda.runtime.network import NetworkUnavailable
 
 _log = logging.getLogger(__name__)
-
-ClusterAddresses = Callable[[], Sequence[str]]
-"""Addresses or networks of the cluster's nodes; called in a thread, each time that facts are read."""
 
 
 @dataclass(frozen=True, slots=True)
