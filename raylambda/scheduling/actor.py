@@ -161,15 +161,15 @@ class RayCluster:
         limit_s = self._build_limit_s if host_class.options.runtime_env else self._creation_limit_s
         try:
             async with asyncio.timeout(limit_s):
-                facts: HostFacts = await actor.facts.remote()
+                facts: HostFacts = await actor.open.remote()
         except TimeoutError:
             raise HostNotMade(f"the cluster had no room for one more host within {limit_s:g} seconds") from None
         except RuntimeEnvSetupError as error:
-            raise Unplaceable(f"The function's runtime_env cannot be set up: {_first_line(error)}") from None
+            raise Unplaceable(f"The function's runtime_env cannot be set up: {setup_failure(str(error))}") from None
         except ActorUnschedulableError as error:
             raise Unplaceable(_first_line(error)) from None
         except RayError as error:
-            raise HostNotMade(_first_line(error)) from None
+            raise HostNotMade(_gist(error)) from None
         return facts
 
     async def release_host(self, host: Host) -> None:
@@ -215,6 +215,12 @@ class RayPackages:
             self._shelf.pop(code_sha256, None)
         while len(self._shelf) > self._keep:
             self._shelf.popitem(last=False)
+
+
+def _gist(error: Exception) -> str:
+    """Ray's own first line, and the last one, which names the exception where a constructor failed."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(dict.fromkeys((lines[0], lines[-1]))) if lines else type(error).__name__
 
 
 def _first_line(error: Exception) -> str:
