@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
 from raylambda.model.errors import LambdaError, RequestTimeoutException
+
+_SIZE = re.compile(r"[0-9]{1,19}")
 
 STALL_S = 60.0
 """A body of which nothing arrives for so long is given up."""
@@ -34,8 +37,9 @@ class BodyLimit:
 
 async def read_body(receive: Receive, content_length: str | None, limit: BodyLimit) -> Body:
     """Read the whole body; raises the limit's error while reading, ``ClientDisconnect`` when the peer goes away."""
-    if content_length is not None and content_length.isdecimal() and int(content_length) > limit.size:
-        raise limit.refuse(int(content_length))
+    declared = _declared_size(content_length)
+    if declared > limit.size:
+        raise limit.refuse(declared)
     digest = hashlib.sha256()
     chunks: list[bytes] = []
     size = 0
@@ -50,6 +54,10 @@ async def read_body(receive: Receive, content_length: str | None, limit: BodyLim
         digest.update(chunk)
         chunks.append(chunk)
     return Body(b"".join(chunks), digest.hexdigest())
+
+
+def _declared_size(content_length: str | None) -> int:
+    return 0 if content_length is None or _SIZE.fullmatch(content_length) is None else int(content_length)
 
 
 async def _next_message(receive: Receive) -> Message:

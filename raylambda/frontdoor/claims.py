@@ -19,6 +19,7 @@ TIMESTAMP = "%Y%m%dT%H%M%SZ"
 LONGEST_PRESIGNED_S = 604_800
 
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
+_SECONDS = re.compile(r"[0-9]{1,6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def _claim_of_query(request: ReceivedRequest) -> Claim:
     if values["Algorithm"] != ALGORITHM:
         raise IncompleteSignatureException(f"Unsupported AWS 'algorithm': '{values['Algorithm'][:64]}'.")
     expires = values["Expires"]
-    if not expires.isdecimal() or len(expires) > 6 or not 1 <= int(expires) <= LONGEST_PRESIGNED_S:
+    if _SECONDS.fullmatch(expires) is None or not 1 <= int(expires) <= LONGEST_PRESIGNED_S:
         raise IncompleteSignatureException(f"X-Amz-Expires must be from 1 to {LONGEST_PRESIGNED_S} seconds.")
     return _claim(values["Credential"], values["SignedHeaders"], values["Signature"], values["Date"], int(expires))
 

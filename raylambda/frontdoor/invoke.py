@@ -6,7 +6,6 @@ client that goes away gives up its answer only: nobody cancels the invocation.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections.abc import Callable
 from typing import Protocol
@@ -34,8 +33,8 @@ class Invoker(Protocol):
 class Queue(Protocol):
     """Takes asynchronous events."""
 
-    def accept(self, call: Call) -> None:
-        """Returns once the event is committed; blocks on the store. Raises ``LambdaError`` or ``StoreUnavailable``."""
+    async def accept(self, call: Call) -> None:
+        """Returns once the event is committed. Raises ``LambdaError`` or ``StoreUnavailable``."""
         ...
 
 
@@ -70,7 +69,7 @@ class Invocations:
 
     async def _accept(self, call: Call) -> Response:
         await self._invoker.check(call)
-        await asyncio.to_thread(self._queue.accept, call)
+        await self._queue.accept(call)
         return _empty(202, call)
 
 
