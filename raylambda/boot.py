@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import random
 import socket
@@ -42,6 +43,7 @@ from raylambda.scheduling.admission import Admission
 from raylambda.scheduling.capacity import FleetPolicy
 from raylambda.scheduling.fleet import Fleet
 from raylambda.scheduling.follower import Follower
+from raylambda.scheduling.host_keeper import HostKeeper
 from raylambda.scheduling.host_options import HostSizing
 from raylambda.scheduling.invoker import Invoker
 from raylambda.scheduling.keep_alive import FixedIdleTime
@@ -103,10 +105,11 @@ def _listener(settings: Settings) -> Iterator[socket.socket]:
 def ray_cluster(settings: Settings) -> Iterator[None]:
     """Connect to Ray, on a cluster of our own when no address is set; the own one ends with this process, however it ends."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    own = {"include_dashboard": True, "dashboard_host": "127.0.0.1", "object_store_memory": _OBJECT_STORE_BYTES}
+    own: dict[str, Any] = {"dashboard_host": "127.0.0.1", "object_store_memory": _OBJECT_STORE_BYTES}
+    own["include_dashboard"] = True  # `ray list tasks` asks it
     address = settings.ray_address or "local"
     try:
-        ray.init(address, log_to_driver=False, logging_level="warning", **({} if settings.ray_address else own))
+        ray.init(address, log_to_driver=False, logging_level=logging.WARNING, **({} if settings.ray_address else own))
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise BootError(f"no Ray cluster at {address}: {error}") from error
     try:
@@ -178,7 +181,8 @@ async def open_platform(settings: Settings, clock: Clock) -> AsyncIterator[Platf
 
         registry, admission = Registry(random.random), Admission(settings.concurrency)
         fleet = Fleet(_fleet_policy(settings), FixedIdleTime(settings.idle_timeout_s), _short_id)
-        shell = FleetShell(fleet, _cluster(settings), RayPackages(code_store.get), logs.append, clock)
+        keeper = HostKeeper(_cluster(settings), RayPackages(code_store.get), logs.append, clock)
+        shell = FleetShell(fleet, keeper, clock)
         stack.push_async_callback(shell.close)
         follower = Follower(StoreFeed(database), registry, admission, shell)
         database.on_commit(follower.heard)
@@ -252,13 +256,14 @@ def _cluster(settings: Settings) -> RayCluster:
     sizing = HostSizing(settings.host_memory_mb, whole_node=settings.ray_address is None)
 
     def make_actor(host_id: str, size: HostSize, options: dict[str, Any]) -> ActorHandle[Any]:
-        actor: ActorHandle[Any] = ray.remote(Host).options(**options).remote(host_settings(settings, host_id, options))
+        actor_class: Any = ray.remote(Host)
+        actor: ActorHandle[Any] = actor_class.options(**options).remote(host_settings(settings, host_id))
         return actor
 
     return RayCluster(make_actor, sizing)
 
 
-def host_settings(settings: Settings, host_id: str, options: dict[str, Any]) -> HostSettings:
+def host_settings(settings: Settings, host_id: str) -> HostSettings:
     """What a host needs to know of the settings; it runs on another machine."""
     own_node = settings.home / "node"
     return HostSettings(
@@ -277,7 +282,7 @@ def _short_id() -> str:
 
 
 async def _status(settings: Settings, shell: FleetShell, dispatcher: Dispatcher) -> dict[str, Any]:
-    nodes = await asyncio.to_thread(ray.nodes)  # type: ignore[no-untyped-call]
+    nodes = await asyncio.to_thread(ray.nodes)
     return {
         "version": __version__,
         "time": time.time(),
