@@ -65,6 +65,7 @@ async def probe(sandbox: Sandbox) -> None:
 
 
 def _probe_spec(code_tree: Path) -> GuestSpec:
+    code_tree.chmod(0o755)
     prefix = Path(sys.base_prefix).resolve()
     mounts = (Mount(prefix, str(prefix)),)
     return GuestSpec("probe", code_tree, 128, 16, str(Path(sys.executable).resolve()), mounts)
@@ -72,7 +73,9 @@ def _probe_spec(code_tree: Path) -> GuestSpec:
 
 async def _working_privilege(state_dir: Path) -> Privilege:
     """The way to jails that works here; the stronger one is tried first."""
-    ways = [Privilege.ROOT, Privilege.USER] if os.geteuid() == 0 else [Privilege.USER]
+    ways = [Privilege.USER]
+    if os.geteuid() == 0:
+        ways = [Privilege.ROOT, Privilege.USER] if _root_is_somebody_else() else [Privilege.ROOT]
     problems = []
     for privilege in ways:
         trial = BubblewrapSandbox(privilege, NoNetwork(), find_limits(state_dir), state_dir)
@@ -85,6 +88,14 @@ async def _working_privilege(state_dir: Path) -> Privilege:
         finally:
             await trial.close()
     raise SandboxError(f"jails do not work here ({' | '.join(problems)}): {_advice(problems)}, {_WAY_OUT}")
+
+
+def _root_is_somebody_else() -> bool:
+    """Whether our user 0 is another one outside (a rootless container). A guest in a user namespace of the real root could
+    write what belongs to root, such as /proc/sys.
+    """
+    inside, outside, _ = Path("/proc/self/uid_map").read_text().split()[:3]
+    return (inside, outside) != ("0", "0")
 
 
 def _advice(problems: Sequence[str]) -> str:
