@@ -122,7 +122,6 @@ class Environment:
         try:
             self.feed(InvocationArrived(invocation.request_id))
             await asyncio.shield(run.answered)
-            await asyncio.sleep(0)  # what the guest wrote before it answered is read first
         except asyncio.CancelledError:
             run.answered.add_done_callback(lambda _: self._conclude_unheard(run))
             raise
@@ -243,6 +242,7 @@ class Environment:
     def _conclude(self, run: _Run) -> InvocationResult:
         """Log the end of an invocation, and make its result; the next may come."""
         self._run = None
+        self._guest.drain()  # what the function wrote before it answered belongs before END
         outcome = run.answered.result()
         late = isinstance(outcome, Failed) and outcome.status == "timeout"
         duration_s = self._job.version.timeout_s if late else run.ended - run.began

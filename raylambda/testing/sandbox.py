@@ -233,6 +233,9 @@ class FakeGuest:
         await self._end_process()
         self._socket.close()
 
+    def drain(self) -> None:
+        """Nothing is ever held back."""
+
     def memory_peak_mb(self) -> int:
         return self.memory_mb
 

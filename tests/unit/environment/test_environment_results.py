@@ -33,6 +33,7 @@ async def test_a_response_is_passed_on_byte_for_byte(stage: Stage) -> None:
     assert result.reusable
     assert stage.runtime.event is not None
     assert stage.runtime.event.body == b'{"a":1}'
+    await until(lambda: stage.runtime.replies)
     assert stage.runtime.replies[0].status == 202
 
 
