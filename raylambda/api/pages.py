@@ -30,8 +30,9 @@ _Row = TypeVar("_Row")
 
 @dataclass(frozen=True)
 class Order(Generic[_Row]):
-    """``identity`` of a row is what a marker holds; ``key`` turns that into the values of ``columns``, the sort order."""
+    """``identity`` of a row (so many ``parts``) is what a marker holds; ``key`` turns it into values of ``columns``, the sort order."""
 
+    parts: int
     columns: Sequence[ColumnElement[Any] | Mapped[Any]]
     identity: Callable[[_Row], tuple[str, ...]]
     key: Callable[[tuple[str, ...]], tuple[Any, ...]]
@@ -45,18 +46,19 @@ _VERSION: Final = col(FunctionVersionRow.version)
 _RANK: Final = case((_VERSION == LATEST, 0), else_=func.length(_VERSION))
 
 VERSIONS: Final = Order[FunctionVersionRow](
-    (_RANK, _VERSION), lambda row: (row.version,), lambda parts: (_version_rank(parts[0]), parts[0])
+    1, (_RANK, _VERSION), lambda row: (row.version,), lambda parts: (_version_rank(parts[0]), parts[0])
 )
 """The versions of one function: ``$LATEST``, then by number."""
 
 FUNCTION_VERSIONS: Final = Order[FunctionVersionRow](
+    2,
     (col(FunctionVersionRow.name), _RANK, _VERSION),
     lambda row: (row.name, row.version),
     lambda parts: (parts[0], _version_rank(parts[1]), parts[1]),
 )
 """The versions of all functions, by name and then as ``VERSIONS``."""
 
-ALIASES: Final = Order[AliasRow]((col(AliasRow.alias),), lambda row: (row.alias,), lambda parts: parts)
+ALIASES: Final = Order[AliasRow](1, (col(AliasRow.alias),), lambda row: (row.alias,), lambda parts: parts)
 """The aliases of one function, by name."""
 
 
@@ -83,16 +85,9 @@ def _key(order: Order[_Row], marker: str) -> tuple[Any, ...]:
     except (binascii.Error, ValueError, RecursionError):
         identity = None
     parts = tuple(identity) if isinstance(identity, list) else ()
-    if not parts or not all(isinstance(part, str) and _PART.fullmatch(part) for part in parts):
-        raise _bad_marker()
-    try:
-        key = order.key(parts)
-    except IndexError:
-        raise _bad_marker() from None
-    if len(key) != len(order.columns):
-        raise _bad_marker()
-    return key
-
-
-def _bad_marker() -> InvalidParameterValueException:
-    return InvalidParameterValueException("The provided Marker is not valid. Use the NextMarker of the previous page.")
+    known = all(isinstance(part, str) and _PART.fullmatch(part) for part in parts)
+    if len(parts) != order.parts or not known:
+        raise InvalidParameterValueException(
+            "The provided Marker is not valid. Use the NextMarker of the previous page."
+        )
+    return order.key(parts)
