@@ -99,7 +99,9 @@ queries = st.dictionaries(
 
 def path_of(row: Any, labels: list[str]) -> str:
     given_labels = iter(labels)
-    parts = (quote(_utf8(next(given_labels)), safe="") if part.startswith("{") else part for part in split_path(row.path))
+    parts = (
+        quote(_utf8(next(given_labels)), safe="") if part.startswith("{") else part for part in split_path(row.path)
+    )
     return "/" + "/".join(parts)
 
 

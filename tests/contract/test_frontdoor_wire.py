@@ -33,7 +33,9 @@ def open_door(tmp_path: Path) -> Iterator[Served]:
         yield served
 
 
-def send(served: Served, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, dict[str, str], bytes]:
+def send(
+    served: Served, method: str, path: str, body: bytes = b"", **headers: str
+) -> tuple[int, dict[str, str], bytes]:
     with closing(http.client.HTTPConnection(served.host, served.port, timeout=30)) as connection:
         connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
         answer = connection.getresponse()

@@ -64,7 +64,7 @@ class RecordingQueue:
     accepted: list[Call] = field(default_factory=list)
     threads: set[int] = field(default_factory=set)
 
-    def accept(self, call: Call) -> None:
+    async def accept(self, call: Call) -> None:
         self.accepted.append(call)
         self.threads.add(threading.get_ident())
 

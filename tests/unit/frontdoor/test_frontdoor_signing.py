@@ -147,7 +147,9 @@ def test_a_mismatch_is_said_in_the_words_of_aws(sign: Signer, check: SignatureCh
     with pytest.raises(InvalidSignatureException) as refused:
         check.caller(replace(sign(), method="PUT"))
 
-    assert str(refused.value).startswith("The request signature we calculated does not match the signature you provided.")
+    assert str(refused.value).startswith(
+        "The request signature we calculated does not match the signature you provided."
+    )
 
 
 def test_the_payload_is_always_hashed_here(sign: Signer, check: SignatureCheck) -> None:
@@ -250,7 +252,9 @@ CREDENTIAL = "Credential=AKIDEXAMPLE/20270115/eu-west-1/lambda/aws4_request"
         "AWS4-HMAC-SHA256 " + "," * 10_000,
     ],
 )
-@pytest.mark.parametrize("date", ["20270115T080000Z", "", "yesterday", "99999999T999999Z", "Fri, 99 Jan 99999 08:00:00 GMT"])
+@pytest.mark.parametrize(
+    "date", ["20270115T080000Z", "", "yesterday", "99999999T999999Z", "Fri, 99 Jan 99999 08:00:00 GMT"]
+)
 def test_garbage_in_the_header_is_refused(check: SignatureCheck, authorization: str, date: str) -> None:
     for name in ("x-amz-date", "date"):
         request = an_unsigned_request(("host", "h"), ("authorization", authorization), (name, date))

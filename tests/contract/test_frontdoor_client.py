@@ -1,0 +1,187 @@
+"""``raylambda.sdk.Client`` against a real front door."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import raylambda
+from raylambda.model.environment import LogLines
+from raylambda.model.invocation import InvocationResult
+from raylambda.sdk import (
+    Client,
+    ClientError,
+    FunctionSettings,
+    LambdaApiError,
+    LogQuery,
+    NotActive,
+    PlatformUnreachable,
+)
+from raylambda.store.engine import Database
+from tests.builders import a_zip
+from tests.plugins.frontdoor import ACCOUNT, KEY, ScriptedInvoker, Served, a_front_door, serving
+
+PACKAGE = a_zip({"app.py": "def handler(event, context):\n    return event\n"})
+SETTINGS = FunctionSettings(runtime="python3.11", handler="app.handler")
+
+
+def client_of(served: Served) -> Client:
+    return Client(served.url, KEY.access_key_id, KEY.secret, "us-east-1")
+
+
+@pytest.fixture
+def client(front_door: Served) -> Iterator[Client]:
+    made = client_of(front_door)
+    yield made
+    made.close()
+
+
+def test_a_function_from_creation_to_deletion(client: Client) -> None:
+    created = client.create_function("hello", PACKAGE, SETTINGS)
+    active = client.wait_until_active("hello")
+    changed = client.update_function_configuration("hello", FunctionSettings(timeout_s=7, environment={"AB": "c"}))
+    client.update_function_code("hello", a_zip({"app.py": "handler = print\n"}))
+    version = client.publish_version("hello", "first").version
+    alias = client.create_alias("hello", "live", version)
+    found = client.get_function("hello", "live")
+
+    assert (created.state, active.state) == ("Pending", "Active")
+    assert changed.timeout_s == 7
+    assert changed.document["Environment"] == {"Variables": {"AB": "c"}}
+    assert (alias.name, alias.version, alias.weights) == ("live", version, {})
+    assert found.arn.endswith(":hello:live")
+    assert found.code_location is not None
+    client.delete_function("hello")
+    assert list(client.list_functions()) == []
+
+
+def test_lists_are_read_page_by_page(client: Client) -> None:
+    names = [f"hello{number:02}" for number in range(60)]  # a page has 50
+    for name in names:
+        client.create_function(name, PACKAGE, SETTINGS)
+
+    assert [function.name for function in client.list_functions()] == names
+
+
+def test_invocations(client: Client, front_door: Served) -> None:
+    invoker = front_door.door.invoker
+    assert isinstance(invoker, ScriptedInvoker)
+
+    answer = client.invoke("hello", b'{"a": [1]}')
+    event = client.invoke("function:hello:live", b"1", invocation_type="Event")
+    invoker.script = lambda call: InvocationResult(b'{"errorMessage": "no"}', "Unhandled", b"END \xff\n")
+    failed = client.invoke("hello", tail=True)
+
+    assert answer.json() == {"a": [1]}
+    assert (answer.executed_version, answer.request_id) == ("$LATEST", invoker.calls[0].request_id)
+    assert (event.status, event.payload) == (202, b"")
+    assert (failed.status, failed.function_error, failed.log_tail) == (200, "Unhandled", "END \ufffd\n")
+
+
+def test_ray_options(client: Client) -> None:
+    client.create_function("hello", PACKAGE, SETTINGS)
+
+    client.ray_options.put("hello", {"num_gpus": 1})
+
+    assert client.ray_options.get("hello")["num_gpus"] == 1
+    client.ray_options.delete("hello")
+    assert not client.ray_options.get("hello").get("num_gpus")
+
+
+def test_errors_are_exceptions_with_code_message_and_status(client: Client) -> None:
+    with pytest.raises(LambdaApiError) as refused:
+        client.get_function("nobody")
+
+    assert refused.value.code == "ResourceNotFoundException"
+    assert refused.value.status == 404
+    assert str(refused.value).startswith("ResourceNotFoundException: Function not found: arn:aws:lambda:us-east-1:")
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    with serving(a_front_door(tmp_path)) as served:
+        client = client_of(served)
+        assert client.health()
+        assert client.status() == {"nodes": 1}
+
+    assert not client.health()
+    with pytest.raises(PlatformUnreachable, match="no answer from http://127.0.0.1"):
+        client.status()
+
+
+def test_a_function_that_does_not_become_active(tmp_path: Path) -> None:
+    door = a_front_door(tmp_path)
+    idle = Database(door.database.engine)  # nobody makes its functions active
+    with serving(a_front_door(tmp_path, database=idle)) as served:
+        client = client_of(served)
+        client.create_function("hello", PACKAGE, SETTINGS)
+
+        with pytest.raises(NotActive, match="hello is Pending .*The function is being created"):
+            client.wait_until_active("hello", timeout_s=0)
+
+
+def some_lines(stream: str, *messages: str) -> LogLines:
+    now = int(time.time() * 1000)
+    return LogLines(ACCOUNT, "us-east-1", "/aws/lambda/hello", stream, tuple((now, text) for text in messages))
+
+
+def test_logs_are_read_and_followed(client: Client, front_door: Served) -> None:
+    logs = front_door.door.logs
+    logs.append(some_lines("s", "one", "two"))
+    logs.append(some_lines("t", "three\u20ac"))
+
+    assert [record.message for record in client.logs("hello")] == ["one", "two", "three\u20ac"]
+    assert [record.message for record in client.logs("hello", LogQuery(limit=1))] == ["three\u20ac"]
+    assert [record.stream for record in client.logs("hello", LogQuery(stream="s"))] == ["s", "s"]
+    assert list(client.logs("hello", LogQuery(since_ms=9_999_999_999_999))) == []
+
+    followed = client.logs("hello", LogQuery(limit=1, follow=True))
+    assert next(followed).message == "three\u20ac"
+    logs.append(some_lines("s", "four"))
+    assert next(followed).message == "four"
+    followed.close()  # type: ignore[attr-defined]
+
+
+def test_logs_that_are_followed_end_with_the_platform(tmp_path: Path) -> None:
+    with serving(a_front_door(tmp_path)) as served:
+        served.door.logs.append(some_lines("s", "one"))
+        followed = client_of(served).logs("hello", LogQuery(follow=True))
+        assert next(followed).message == "one"
+
+    assert list(followed) == []
+
+
+def test_a_shared_group_shows_each_function_its_own_lines(client: Client, front_door: Served) -> None:
+    shared = {"LogGroup": "everyone"}
+    boto = front_door.client()
+    for name in ("hello", "hello2"):
+        boto.create_function(
+            FunctionName=name,
+            Runtime="python3.11",
+            Handler="app.handler",
+            Role="arn:aws:iam::123456789012:role/worker",
+            Code={"ZipFile": PACKAGE},
+            LoggingConfig=shared,
+        )
+        lines = some_lines(f"2027/01/15/{name}[$LATEST]00", f"from {name}")
+        front_door.door.logs.append(LogLines(ACCOUNT, "us-east-1", "everyone", lines.log_stream, lines.lines))
+
+    assert [record.message for record in client.logs("hello")] == ["from hello"]
+
+
+def test_the_environment_names_endpoint_key_and_region(front_door: Served) -> None:
+    environ = {
+        "AWS_ENDPOINT_URL_LAMBDA": front_door.url,
+        "AWS_ACCESS_KEY_ID": KEY.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": KEY.secret,
+        "AWS_DEFAULT_REGION": "eu-west-1",
+    }
+
+    client = raylambda.Client.from_environment(environ)
+
+    assert list(client.list_functions()) == []
+    client.close()
+    with pytest.raises(ClientError, match="AWS_SECRET_ACCESS_KEY not set"):
+        Client.from_environment({**environ, "AWS_SECRET_ACCESS_KEY": ""})
