@@ -83,7 +83,7 @@ def test_postgresql_draws_no_number_while_a_lower_one_is_not_committed(postgresq
         with database.shared() as session:
             numbers["quick"] = record_change(session, ACCOUNT, REGION, "quick")
 
-    slow, quick = threading.Thread(target=commit_slowly), threading.Thread(target=commit_quickly)
+    slow, quick = (threading.Thread(target=unit, daemon=True) for unit in (commit_slowly, commit_quickly))
     slow.start()
     slow_has_a_number.wait()
     quick.start()

@@ -29,7 +29,7 @@ CONFIGURATION = {
 }
 
 
-def a_key(name: str = "f", account: str = ACCOUNT, region: str = REGION) -> dict[str, str]:
+def a_key(name: str = "f", account: str = ACCOUNT, region: str = REGION) -> dict[str, Any]:
     return {"account": account, "region": region, "name": name}
 
 
