@@ -51,10 +51,7 @@ class Marshaller:
 
     def text(self, value: Any) -> str:
         """JSON with AWS's separators; raises ``TypeError`` or ``ValueError``."""
-        text = self._encoder.encode(value) if _is_plain(value) else _Encoding(self._encoder).of(value)
-        if self._encoder is _UNICODE:  # both are line ends in JavaScript, and simplejson always escapes them
-            text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-        return text
+        return self._encoder.encode(value) if _is_plain(value) else _Encoding(self._encoder).of(value)
 
 
 def _is_plain(value: Any) -> bool:

@@ -4,6 +4,7 @@ import http from "node:http";
 
 const PREFIX = "/2018-06-01/runtime";
 const JSON_TYPE = "application/json";
+const CLOSED_BY_PEER = ["ECONNRESET", "EPIPE"];
 
 export class RuntimeClient {
   #agent = new http.Agent({ keepAlive: true });
@@ -70,7 +71,7 @@ export class RuntimeClient {
     try {
       return await answer;
     } catch (error) {
-      if (request.reusedSocket && error.code === "ECONNRESET") return this.#call(method, path, headers, body);
+      if (request.reusedSocket && CLOSED_BY_PEER.includes(error.code)) return this.#call(method, path, headers, body);
       throw error;
     }
   }
