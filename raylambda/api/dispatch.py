@@ -41,7 +41,7 @@ def answer(
     document = _parsed(body) if operation.method in _WITH_BODY else {}
     document |= _members_of_query(operation, query)
     document |= labels
-    _refuse_nul(document)
+    _refuse_unstorable(document)
     result = operation.handler(context, bind(operation.request, document))
     return _rendered(operation, result)
 
@@ -77,14 +77,18 @@ def _is_list(request: type[Wire], member: str) -> bool:
     return any(spec.alias == member and get_origin(spec.annotation) is list for spec in request.model_fields.values())
 
 
-def _refuse_nul(document: Mapping[str, Any]) -> None:
-    """No member of Lambda takes U+0000, and neither do SQL text nor the environment of a process."""
+def _refuse_unstorable(document: Mapping[str, Any]) -> None:
+    """No member of Lambda takes U+0000 or half a surrogate pair, and neither do SQL text nor the environment of a process."""
     try:
-        found = any("\0" in text for text in _texts(document))
+        found = any(_is_unstorable(text) for text in _texts(document))
     except RecursionError:
         found = True
     if found:
         raise SerializationException("Illegal character in the request.")
+
+
+def _is_unstorable(text: str) -> bool:
+    return "\0" in text or (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text))
 
 
 def _texts(value: object) -> Iterator[str]:
