@@ -1,0 +1,140 @@
+"""Whatever a client sends, the control plane answers or refuses it; nothing else comes out, and no refusal leaves a trace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from raylambda.api.dispatch import Answer
+from raylambda.api.operation import Operation
+from raylambda.api.table import OPERATIONS, OWN_OPERATIONS
+from raylambda.api.wire import Wire
+from raylambda.model.errors import LambdaError
+from raylambda.store.engine import Database, migrate, open_engine
+from tests.unit.api.control_plane import ARN, ROLE, ControlPlane, a_function, labels_of, zip_member
+
+HANDLED = [row for row in (*OPERATIONS.values(), *OWN_OPERATIONS.values()) if row.handler is not None]
+LIKELY = [
+    *("fn", "gone", "fn:1", "fn:$LATEST", "fn:live", ARN + "fn", ARN + "fn:live", "live", "1", "2", "$LATEST", "ALL"),
+    *(
+        ROLE,
+        "python3.11",
+        "python3.12",
+        "java8",
+        "app.handler",
+        "JSON",
+        "Text",
+        "INFO",
+        "x86_64",
+        "arm64",
+        "Zip",
+        "None",
+    ),
+    *(
+        "PublishedVersions",
+        "Active",
+        "subnet-1",
+        "sg-1",
+        "bucket",
+        "key",
+        "5",
+        "0",
+        "",
+        zip_member(),
+        "WyJmbiJd",
+        "-",
+        "\0",
+    ),
+]
+
+texts = st.sampled_from(LIKELY) | st.text(max_size=20)
+scalars = texts | st.integers() | st.floats() | st.booleans() | st.none()
+documents = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3), max_leaves=12
+)
+
+
+def member_names(model: type[Wire]) -> list[str]:
+    """The names of all members at any depth, so that random documents hit them."""
+    names = []
+    for name, field in model.model_fields.items():
+        names.append(field.alias or name)
+        for part in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(part, type) and issubclass(part, Wire):
+                names += member_names(part)
+    return names
+
+
+def bodies_of(row: Operation) -> st.SearchStrategy[bytes]:
+    members = st.sampled_from(member_names(row.request) or ["Name"])
+    inner = documents | st.dictionaries(members, documents, max_size=4)
+    structured = st.dictionaries(members, inner, max_size=6)
+    valid = st.builds(lambda change: a_function("new") | change, structured)
+    return st.binary(max_size=40) | (documents | structured | valid).map(lambda body: json.dumps(body).encode())
+
+
+def queries_of(row: Operation) -> st.SearchStrategy[dict[str, list[str]]]:
+    return st.dictionaries(st.sampled_from([*row.query, "Other"]), st.lists(texts, max_size=3), max_size=4)
+
+
+@pytest.fixture(scope="module")
+def plane() -> ControlPlane:
+    """One function with a version and an alias; what a test changes, the next one finds."""
+    engine = open_engine("sqlite://")
+    migrate(engine)
+    plane = ControlPlane(Database(engine))
+    plane.buckets[("bucket", "key", None)] = b"PK not really"
+    plane.active(Publish=True)
+    plane.call("CreateAlias", FunctionName="fn", Name="live", FunctionVersion="1")
+    return plane
+
+
+@pytest.mark.parametrize("row", HANDLED, ids=lambda row: row.name)
+def test_every_input_is_answered_or_refused(plane: ControlPlane, row: Operation) -> None:
+    @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def one_request(data: st.DataObject) -> None:
+        labels = {label: data.draw(texts, label=label) for label in labels_of(row)}
+        query = data.draw(queries_of(row), label="query")
+        body = data.draw(bodies_of(row), label="body")
+
+        refusal_or_answer(plane, lambda: plane.send(row, labels, query, body))
+
+        check(plane)
+
+    one_request()
+
+
+def refusal_or_answer(plane: ControlPlane, act: Callable[[], Answer]) -> None:
+    before = plane.changes()
+    try:
+        answer = act()
+    except LambdaError as error:
+        assert 400 <= error.status < 500
+        assert error.code
+        json.dumps(error.body())
+        assert plane.changes() == before
+        return
+    assert 200 <= answer.status < 300
+    assert (answer.status == 204) == (answer.body == b"")
+    if answer.body:
+        json.loads(answer.body)
+
+
+def check(plane: ControlPlane) -> None:
+    """What is stored is what the data plane can read and the API can print."""
+    marker: dict[str, Any] = {}
+    for function in plane.call("ListFunctions", **marker)["Functions"]:
+        name = function["FunctionName"]
+        plane.settle(name)
+        record = plane.record(name)
+        assert record is not None
+        assert "$LATEST" in record.versions
+        for alias in record.aliases.values():
+            assert {alias.version, *alias.weights} <= record.versions.keys()
+        plane.call("GetFunction", FunctionName=name)
