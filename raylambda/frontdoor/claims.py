@@ -24,13 +24,12 @@ _SECONDS = re.compile(r"[0-9]{1,6}")
 
 @dataclass(frozen=True, slots=True)
 class ReceivedRequest:
-    """A request as it arrived. Header names are in lower case; one that came twice is there twice. ``body_sha256`` is hex."""
+    """A request as it arrived, but for its body. Header names are in lower case; one that came twice is there twice."""
 
     method: str
     raw_path: str
     headers: Sequence[tuple[str, str]]
     query: Mapping[str, Sequence[str]]
-    body_sha256: str
 
     def header(self, name: str) -> str | None:
         """The first value of a header."""

@@ -47,9 +47,10 @@ class Desk:
         headers = [(name.decode("latin-1"), _text(value)) for name, value in scope["headers"]]
         by_name = dict(reversed(headers))
         query = parse_query(scope["query_string"])
+        received = ReceivedRequest(scope["method"], scope["raw_path"].decode("latin-1"), headers, query)
+        confirm = self._authenticator.examine(received)
         body = await read_body(request.receive, by_name.get("content-length"), limit)
-        received = ReceivedRequest(scope["method"], scope["raw_path"].decode("latin-1"), headers, query, body.sha256)
-        caller = self._authenticator.caller(received)
+        caller = confirm(body.sha256)
         return Arrival(scope[REQUEST_ID], caller, scope["path_params"], query, by_name, body.data)
 
 

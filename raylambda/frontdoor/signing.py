@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import gmtime, strftime
 from typing import Protocol
 
@@ -43,10 +43,16 @@ class Caller:
     access_key_id: str
 
 
+Confirm = Callable[[str], Caller]
+"""Takes the body's SHA-256 in hex and names the caller; raises ``InvalidSignatureException``."""
+
+
 class Authenticator(Protocol):
     """Finds the caller of a request, or raises AWS's 403."""
 
-    def caller(self, request: ReceivedRequest) -> Caller: ...
+    def examine(self, request: ReceivedRequest) -> Confirm:
+        """Refuse at once what can be refused without the body, so that strangers cannot make us read 70 MB."""
+        ...
 
 
 class SignatureCheck:
@@ -58,7 +64,7 @@ class SignatureCheck:
         # Deriving a key takes four HMACs and is the same for a whole day.
         self._signing_keys = lru_cache(maxsize=1024)(derive_signing_key)
 
-    def caller(self, request: ReceivedRequest) -> Caller:
+    def examine(self, request: ReceivedRequest) -> Confirm:
         claim = read_claim(request)
         if claim is None:
             raise MissingAuthenticationTokenException("Missing Authentication Token")
@@ -68,13 +74,13 @@ class SignatureCheck:
             raise UnrecognizedClientException("The security token included in the request is invalid.")
         check_time(claim, self._clock.now())
         _check_signed_headers(request, claim)
-        self._check_signature(request, claim, key)
-        return Caller(key.account, claim.region, claim.access_key_id)
+        return partial(self._confirm, request, claim, key)
 
-    def _check_signature(self, request: ReceivedRequest, claim: Claim, key: AccessKey) -> None:
-        expected = _Resigner(key, claim, self._signing_keys).sign(request)
+    def _confirm(self, request: ReceivedRequest, claim: Claim, key: AccessKey, body_sha256: str) -> Caller:
+        expected = _Resigner(key, claim, self._signing_keys).sign(request, body_sha256)
         if not hmac.compare_digest(expected.encode(), claim.signature.encode()):
             raise InvalidSignatureException(_MISMATCH)
+        return Caller(key.account, claim.region, claim.access_key_id)
 
 
 class AnyKey:
@@ -83,7 +89,11 @@ class AnyKey:
     def __init__(self, account: str, region: str) -> None:
         self._default = Caller(account, region, "")
 
-    def caller(self, request: ReceivedRequest) -> Caller:
+    def examine(self, request: ReceivedRequest) -> Confirm:
+        caller = self._caller(request)
+        return lambda _body_sha256: caller
+
+    def _caller(self, request: ReceivedRequest) -> Caller:
         try:
             claim = read_claim(request)
         except (IncompleteSignatureException, InvalidSignatureException):
@@ -159,6 +169,7 @@ class _BotocoreRequest:
     """The parts of ``AWSRequest`` that making a signature reads."""
 
     received: ReceivedRequest
+    body_sha256: str
     method: str
     url: str
     params: list[tuple[str, str]]
@@ -174,14 +185,15 @@ class _Resigner(SigV4Auth):  # type: ignore[misc]
         self._claim = claim
         self._signing_keys = signing_keys
 
-    def sign(self, received: ReceivedRequest) -> str:
+    def sign(self, received: ReceivedRequest, body_sha256: str) -> str:
         """The signature in hex that the client must have computed."""
         # A raw "#" would end the path for botocore's URL parser, not for our router.
         url = "http://host" + received.raw_path.replace("#", "%23")
         params = [(name, value) for name, values in received.query.items() for value in values]
         if self._claim.expires_s is not None:
             params = [(name, value) for name, value in params if name != "X-Amz-Signature"]
-        request = _BotocoreRequest(received, received.method, url, params, {"timestamp": self._claim.timestamp})
+        context = {"timestamp": self._claim.timestamp}
+        request = _BotocoreRequest(received, body_sha256, received.method, url, params, context)
         signature: str = self.signature(self.string_to_sign(request, self.canonical_request(request)), request)
         return signature
 
@@ -194,7 +206,7 @@ class _Resigner(SigV4Auth):  # type: ignore[misc]
 
     def payload(self, request: _BotocoreRequest) -> str:
         # Never the client's own x-amz-content-sha256: the hash is that of the body that arrived.
-        return request.received.body_sha256
+        return request.body_sha256
 
     def signature(self, string_to_sign: str, _request: _BotocoreRequest) -> str:
         key = self._signing_keys(self.credentials.secret, self._claim.date, self._claim.region)

@@ -107,7 +107,7 @@ def test_nobody_there(tmp_path: Path) -> None:
         assert client.status() == {"nodes": 1}
 
     assert not client.health()
-    with pytest.raises(PlatformUnreachable, match="no answer from http://127.0.0.1"):
+    with pytest.raises(PlatformUnreachable, match=r"no answer from http://127.0.0.1"):
         client.status()
 
 
@@ -118,7 +118,7 @@ def test_a_function_that_does_not_become_active(tmp_path: Path) -> None:
         client = client_of(served)
         client.create_function("hello", PACKAGE, SETTINGS)
 
-        with pytest.raises(NotActive, match="hello is Pending .*The function is being created"):
+        with pytest.raises(NotActive, match=r"hello is Pending .*The function is being created"):
             client.wait_until_active("hello", timeout_s=0)
 
 

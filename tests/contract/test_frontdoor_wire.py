@@ -159,6 +159,14 @@ def test_a_body_over_the_limit_is_refused_while_it_is_read(open_door: Served, ch
     assert b"RequestEntityTooLargeException" in answer
 
 
+def test_a_stranger_is_refused_before_the_body(shared_front_door: Served) -> None:
+    with a_socket(shared_front_door) as peer:
+        peer.sendall(b"POST /2015-03-31/functions HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n")
+        answer = peer.recv(65_536)
+
+    assert status_of(answer) == 403
+
+
 def test_a_body_of_the_largest_size_is_taken(open_door: Served) -> None:
     status, headers, _ = send(open_door, "POST", "/2015-03-31/functions", b"x" * REQUEST_BYTES)
 
@@ -249,7 +257,10 @@ def test_a_head_that_never_ends_in_time_is_given_up(tmp_path: Path, monkeypatch:
 
 def test_a_body_that_stalls_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "STALL_S", 0.05)
-    with serving(a_front_door(tmp_path)) as served, a_socket(served) as peer:
+    with (
+        serving(a_front_door(tmp_path, authenticator=AnyKey(ACCOUNT, "us-east-1"))) as served,
+        a_socket(served) as peer,
+    ):
         peer.sendall(f"POST {INVOKE} HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n{{".encode())
         answer = peer.recv(65_536)
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raylambda.frontdoor.calls import checked_payload, make_trace_id, read_call
 from raylambda.frontdoor.calls import InvocationType as Type
+from raylambda.frontdoor.calls import checked_payload, make_trace_id, read_call
 from raylambda.frontdoor.desk import Arrival
 from raylambda.frontdoor.signing import Caller
 from raylambda.model.errors import InvalidRequestContentException

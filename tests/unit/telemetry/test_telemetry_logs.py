@@ -192,10 +192,11 @@ def test_followers_get_what_there_is_and_what_comes(keeper: LogKeeper, clock: Ma
 
 def test_followers_are_woken_from_other_threads_and_miss_nothing(keeper: LogKeeper) -> None:
     async def scenario() -> None:
-        writers = [
-            threading.Thread(target=lambda: [keeper.append(some_lines(str(number))) for number in range(200)])
-            for _ in range(4)
-        ]
+        def write() -> None:
+            for number in range(200):
+                keeper.append(some_lines(str(number)))
+
+        writers = [threading.Thread(target=write) for _ in range(4)]
         following = keeper.follow(a_query())
         for writer in writers:
             writer.start()

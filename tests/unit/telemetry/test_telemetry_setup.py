@@ -38,7 +38,7 @@ def test_a_traceback_is_one_line_too(output: io.StringIO) -> None:
 
 
 def test_secrets_are_blotted_out(output: io.StringIO) -> None:
-    secret = "wJalrXUtnFEMI"  # noqa: S105
+    secret = "wJalrXUtnFEMI"
 
     structlog.get_logger("x").warning(
         "request",
