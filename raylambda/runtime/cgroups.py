@@ -40,6 +40,8 @@ def find_limits(state_dir: Path, proc: Path = Path("/proc")) -> LimitsFactory:
             problems.append(str(error))
             continue
         cgroups.write_down(records / name)
+        for folder in cgroups.folders:
+            _clear_siblings(folder, proc)
         return cgroups
     return Watched("; ".join(problems))
 
@@ -58,6 +60,13 @@ def sweep(records: Path, proc: Path = Path("/proc")) -> None:
         cleared = [_clear(Path(line)) for line in record.read_text().splitlines()]
         if all(cleared):
             record.unlink(missing_ok=True)
+
+
+def _clear_siblings(folder: Path, proc: Path) -> None:
+    """The same for dead hosts with another state folder, in the cgroup that we share with them."""
+    for sibling in folder.parent.glob("raylambda-*-*"):
+        if not _is_alive(sibling.name, proc):
+            _clear(sibling)
 
 
 def _is_alive(name: str, proc: Path) -> bool:
