@@ -51,15 +51,24 @@ ip address add {plan.gateway}/32 dev lo
 def uplink_argv(plan: AddressPlan, as_root: bool, stub: IPv4Address | None) -> tuple[str, ...]:
     """Start the gateway program; it returns once packets flow, and its worker stays.
 
-    It takes its addresses from the plan and no interface of the node's, so the node's networks may come and go. No port is
-    forwarded in either direction. ``stub`` is a resolver on loopback that only it can reach.
+    It takes its addresses from the plan and none from the node's interfaces, so the node's networks may come and go. No port
+    is forwarded in either direction. ``stub`` is a resolver on loopback that only it can reach.
     """
     user = ("--runas", "0") if as_root else ()
-    names = ("-D", str(stub), "--dns-forward", str(plan.forwarder)) if stub else ("-D", "none")
+    names = ("--dns-forward", str(plan.forwarder)) if stub else ("-D", "none")
     addresses = ("-a", str(plan.uplink), "-n", "255.255.255.0", "-g", str(plan.node))
     link = ("--config-net", "-I", UPLINK, "-i", "lo", "-M", "02:00:00:00:00:01")
     ports = ("-t", "none", "-u", "none", "-T", "none", "-U", "none")
-    return ("pasta", "--quiet", "-4", *user, *link, *addresses, *names, *ports, "--netns", f"{NAMESPACES}/{OUTBOUND}")
+    target = ("--netns", f"{NAMESPACES}/{OUTBOUND}")
+    return (*_with_resolver(stub), "pasta", "--quiet", "-4", *user, *link, *addresses, *names, *ports, *target)
+
+
+def _with_resolver(stub: IPv4Address | None) -> tuple[str, ...]:
+    """The gateway program forwards to what it reads in ``/etc/resolv.conf`` (Debian 12's takes no loopback address as an option)."""
+    if stub is None:
+        return ()
+    script = f'mount -t tmpfs raylambda /etc\necho "nameserver {stub}" >/etc/resolv.conf\nexec "$@"'
+    return ("unshare", "--mount", "sh", "-ec", script, "sh")
 
 
 UPLINK_LIVES = f"ip link show dev {UPLINK} >/dev/null 2>&1"
