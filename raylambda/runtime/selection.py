@@ -35,9 +35,8 @@ async def make_sandbox(
     ``state_dir`` is this node's folder for what sandboxes keep; ``cluster`` gives the addresses that guests may not reach.
     Raises ``SandboxError``: one line that says what is missing and the way out.
     """
-    limits = await asyncio.to_thread(find_limits, state_dir)
     if isolation == "process":
-        return ProcessSandbox(limits, state_dir)
+        return ProcessSandbox(await asyncio.to_thread(find_limits, state_dir), state_dir)
     if shutil.which("bwrap") is None:
         raise SandboxError(f"bubblewrap is not installed: apt-get install bubblewrap, {_WAY_OUT}")
     privilege = await _working_privilege(state_dir)
@@ -45,7 +44,8 @@ async def make_sandbox(
         slots = await _open_network(network, egress_allow, cluster)
     except NetworkUnavailable as error:
         raise SandboxError(str(error)) from error
-    return BubblewrapSandbox(privilege, slots, limits, state_dir)
+    # Only now: the trial sandboxes have used, and removed, cgroups of the same name.
+    return BubblewrapSandbox(privilege, slots, await asyncio.to_thread(find_limits, state_dir), state_dir)
 
 
 async def probe(sandbox: Sandbox) -> None:
