@@ -52,7 +52,9 @@ def package_tree(root: Path, python: Interpreter) -> Path | None:
     return tree if (tree / _STAMP).is_file() else None
 
 
-def prepare(pythons: Iterable[Interpreter], root: Path, report: Report) -> None:
+def prepare(
+    pythons: Iterable[Interpreter], root: Path, report: Report, find_uv: Callable[[], str] = find_uv_bin
+) -> None:
     """Make the trees that are missing or of another boto3, one line each to ``report``; safe to run twice at once."""
     root.mkdir(parents=True, exist_ok=True)
     with (root / ".lock").open("w") as lock:
@@ -60,7 +62,7 @@ def prepare(pythons: Iterable[Interpreter], root: Path, report: Report) -> None:
         for python in pythons:
             name = _tree(root, python).name
             try:
-                made = _prepare_one(python, root)
+                made = _prepare_one(python, root, find_uv)
             except PackagesUnavailable as problem:
                 report(f"{name}: runs without boto3: {problem}")
             else:
@@ -71,7 +73,7 @@ def _tree(root: Path, python: Interpreter) -> Path:
     return root / f"python{python.version[0]}.{python.version[1]}"
 
 
-def _prepare_one(python: Interpreter, root: Path) -> bool:
+def _prepare_one(python: Interpreter, root: Path, find_uv: Callable[[], str]) -> bool:
     """Whether anything had to be done; raises ``PackagesUnavailable``."""
     tree = _tree(root, python)
     stamp = f"boto3 {distribution('boto3').version}, Python {'.'.join(map(str, python.version))}, {python.executable}\n"
@@ -80,7 +82,7 @@ def _prepare_one(python: Interpreter, root: Path) -> bool:
     _compile(python, BOOTSTRAP_SOURCE)
     with tempfile.TemporaryDirectory(dir=root, prefix=".making-") as scratch:
         new, old = Path(scratch) / "new", Path(scratch) / "old"
-        _fill(new, python)
+        _fill(new, python, find_uv)
         _compile(python, new)
         (new / _STAMP).write_text(stamp)
         if tree.exists():
@@ -89,13 +91,13 @@ def _prepare_one(python: Interpreter, root: Path) -> bool:
     return True
 
 
-def _fill(tree: Path, python: Interpreter) -> None:
+def _fill(tree: Path, python: Interpreter, find_uv: Callable[[], str]) -> None:
     own = [distribution(name) for name in _DISTRIBUTIONS]
     if python.version >= max(_oldest_python(found) for found in own):
         for found in own:
             _link(found, tree)
     else:
-        _install(tree, python)
+        _install(tree, python, find_uv())
 
 
 def _oldest_python(found: Distribution) -> tuple[int, int]:
@@ -124,9 +126,9 @@ def _link_or_copy(source: Path, target: Path) -> None:
         target.chmod(0o644)
 
 
-def _install(tree: Path, python: Interpreter) -> None:
+def _install(tree: Path, python: Interpreter, uv: str) -> None:
     """Let uv bring the last boto3 for an old Python; raises ``PackagesUnavailable``."""
-    command = [find_uv_bin(), "pip", "install", "--quiet", "--target", str(tree)]
+    command = [uv, "pip", "install", "--quiet", "--target", str(tree)]
     try:
         done = subprocess.run(
             [*command, "--python", str(python.executable), "boto3"],
