@@ -39,12 +39,12 @@ from tests.builders import a_version
 
 FUNCTIONS = (
     {"name": "small", "memory_mb": 128},
-    {"name": "middle", "memory_mb": 300},
+    {"name": "middle", "memory_mb": 256},
     {"name": "large", "memory_mb": 1000},
     {"name": "gpu", "memory_mb": 128, "ray_options": RayOptions(num_gpus=1)},
 )
 GENERATIONS = ("g1", "g2")
-HOST_MB = 512
+HOST_MB = 384
 
 
 class SimulatedCluster(RuleBasedStateMachine):
@@ -213,6 +213,15 @@ class SimulatedCluster(RuleBasedStateMachine):
     def time_goes_by(self, seconds: float) -> None:
         self.now += seconds
         self.tell(Tick())
+
+    @rule()
+    def all_goes_well_for_a_while(self) -> None:
+        """Brings the machine to deep states: warm hosts full of idle environments."""
+        while self.answer_everything():
+            pass
+        for lease in tuple(self.leases.values()):
+            self.returned.append(self.leases.pop(lease.placement_id))
+            self.tell(LeaseReturned(lease, reusable=True))
 
     # -- what must hold --------------------------------------------------------------------------------------------
 
