@@ -19,6 +19,7 @@ MESSAGE_CHARACTERS: Final = 262_144
 
 _BLOCK: Final = 4 * 1024 * 1024  # larger than any stored line
 _SUFFIX: Final = ".jsonl"
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def _encode(lines: Sequence[LogLine], allowance: int) -> bytes:
 
 def _record(line: LogLine) -> bytes:
     fields = [line.time_ms, line.stream, line.message[:MESSAGE_CHARACTERS]]
-    return json.dumps(fields, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+    return _JSON.encode(fields).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def _decode(block: bytes) -> list[LogLine]:
@@ -134,12 +135,10 @@ def _decode(block: bytes) -> list[LogLine]:
 def _line(record: bytes) -> LogLine | None:
     """A record that a crash cut short is no line."""
     try:
-        match json.loads(record):
-            case [int(time_ms), str(stream), str(message)]:
-                return LogLine(time_ms, stream, message)
-    except ValueError:
+        time_ms, stream, message = json.loads(record)
+    except (ValueError, TypeError):
         return None
-    return None
+    return LogLine(time_ms, stream, message)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -15,9 +15,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
+import structlog
+
 from raylambda.model.clock import Clock
 from raylambda.model.environment import LogLines
 from raylambda.telemetry.logfiles import LogFolder, LogLine, Position, file_name
+
+_log = structlog.get_logger(__name__)
 
 READ_LIMIT: Final = 10_000
 _READ_CHARACTERS: Final = 16 * 1024 * 1024
@@ -63,12 +67,16 @@ class LogKeeper:
         self._wakers: dict[Path, set[_Waker]] = defaultdict(set)
 
     def append(self, lines: LogLines) -> None:
-        """Keep lines and wake those who follow their group. Blocks for one small write; raises ``OSError``."""
+        """Keep lines and wake those who follow their group. Blocks for one write; lines that cannot be written are lost."""
         if not lines.lines:
             return
         path = self._path(lines.account, lines.region, lines.log_group)
         records = [LogLine(time_ms, lines.log_stream, message) for time_ms, message in lines.lines]
-        LogFolder(path).append(self._file_now(), records)
+        try:
+            LogFolder(path).append(self._file_now(), records)
+        except OSError as error:  # the disk is full, say: a function must be able to run on without its log
+            _log.error("log_lines_lost", log_group=lines.log_group, count=len(records), reason=error.strerror)
+            return
         with self._lock:
             for waker in self._wakers.get(path, ()):
                 waker.wake()

@@ -154,7 +154,7 @@ def test_an_error_of_the_function_is_an_answer(front_door: Served) -> None:
     assert "LogResult" not in answer
 
 
-def test_events_are_accepted_in_a_thread_and_dry_runs_only_checked(front_door: Served) -> None:
+def test_events_are_accepted_and_dry_runs_only_checked(front_door: Served) -> None:
     client = front_door.client()
     queue = front_door.door.queue
     assert isinstance(queue, RecordingQueue)

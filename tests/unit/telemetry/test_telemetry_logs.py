@@ -237,3 +237,12 @@ def test_a_position_is_never_inside_of_a_line(tmp_path: Path) -> None:
 
     assert messages(lines) == ["two"]
     assert folder.after(end) == ([], end)
+
+
+def test_a_disk_that_takes_nothing_does_not_stop_the_function(tmp_path: Path, clock: ManualClock) -> None:
+    (tmp_path / "logs").write_text("in the way")
+    keeper = LogKeeper(tmp_path / "logs", 14, clock)
+
+    keeper.append(some_lines("lost"))
+
+    assert (tmp_path / "logs").read_text() == "in the way"
