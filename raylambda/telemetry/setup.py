@@ -6,9 +6,10 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import structlog
+from structlog.typing import Processor
 
 _SECRET_NAME = re.compile(r"secret|password|passwd|token|authorization|signature|credential|private", re.IGNORECASE)
 _SECRET_TEXT = re.compile(
@@ -18,21 +19,26 @@ _BLOT = "[hidden]"
 
 
 def set_up_logging(level: int = logging.INFO, stream: TextIO | None = None) -> None:
-    """Configure structlog; call once per process, before the first event. ``stream`` is standard error by default."""
+    """Configure structlog and, for libraries, the standard ``logging``; call once per process, before the first event.
+
+    ``stream`` is standard error by default. Libraries are heard from warnings on.
+    """
+    output = sys.stderr if stream is None else stream
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            hide_secrets,
-            _one_line,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
-        ],
+        processors=[*_DESCRIBE, *_RENDER],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr if stream is None else stream),
-        cache_logger_on_first_use=True,
+        logger_factory=structlog.WriteLoggerFactory(file=output),
+        cache_logger_on_first_use=stream is None,
     )
+    handler = logging.StreamHandler(output)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_DESCRIBE,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_RENDER],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.getLogger("raylambda").setLevel(level)
 
 
 def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -54,3 +60,16 @@ def _hidden(value: Any) -> Any:
 def _one_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Keys as logfmt takes them; the renderer escapes line ends in values."""
     return {re.sub(r"[\s=\"]", "_", name): value for name, value in event.items()}
+
+
+_DESCRIBE: Final[list[Processor]] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+_RENDER: Final[list[Processor]] = [
+    structlog.processors.format_exc_info,
+    hide_secrets,
+    _one_line,
+    structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+]

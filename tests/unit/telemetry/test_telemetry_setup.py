@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -13,10 +14,13 @@ from raylambda.telemetry.setup import set_up_logging
 
 @pytest.fixture
 def output() -> Iterator[io.StringIO]:
+    handlers, level = logging.root.handlers[:], logging.root.level
     stream = io.StringIO()
     set_up_logging(stream=stream)
     yield stream
     structlog.reset_defaults()
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
 
 
 def test_an_event_is_one_line(output: io.StringIO) -> None:
@@ -57,3 +61,13 @@ def test_debug_is_silent_by_default(output: io.StringIO) -> None:
     structlog.get_logger("x").debug("noise")
 
     assert output.getvalue() == ""
+
+
+def test_the_standard_logging_goes_the_same_way(output: io.StringIO) -> None:
+    logging.getLogger("raylambda.scheduling").info("host %s\nis ready", "h1")
+    logging.getLogger("uvicorn.error").info("noise")
+    logging.getLogger("urllib3").warning("Signature=abc")
+
+    first, second = output.getvalue().splitlines()
+    assert 'level=info event="host h1\\nis ready"' in first
+    assert "abc" not in second
