@@ -28,7 +28,6 @@ from raylambda.store.errors import SchemaUnknown, StoreConflict, StoreUnavailabl
 from raylambda.store.locks import MIGRATION_LOCK, WRITER_LOCK, take_lock
 
 LOCK_WAIT_S: Final = 30.0
-"""How long a unit of work waits for another one before it gives up as ``StoreUnavailable``."""
 
 _IDLE_TRANSACTION_S: Final = 60.0
 _CONNECT_S: Final = 5
@@ -43,10 +42,10 @@ log = structlog.get_logger(__name__)
 ChangeListener = Callable[[int], None]
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, lock_wait_s: float = LOCK_WAIT_S) -> Engine:
     """Open ``sqlite:///PATH`` (file mode 0600, WAL), ``sqlite://`` (in memory, one connection) or ``postgresql://...``.
 
-    Nothing is created in the database: see ``migrate``. Raises ``StoreUnavailable`` when the URL is of no use.
+    A unit of work that waits longer than ``lock_wait_s`` for another one gives up as ``StoreUnavailable``. Nothing is created in the database: see ``migrate``. Raises ``StoreUnavailable`` when the URL is of no use.
     """
     try:
         parsed = make_url(url)
@@ -54,9 +53,9 @@ def open_engine(url: str) -> Engine:
         raise _bad_url() from None
     backend = parsed.drivername.partition("+")[0]
     if backend == "sqlite":
-        return _open_sqlite(parsed)
+        return _open_sqlite(parsed, lock_wait_s)
     if backend in {"postgresql", "postgres"}:
-        return _open_postgresql(parsed)
+        return _open_postgresql(parsed, lock_wait_s)
     raise _bad_url()
 
 
@@ -178,7 +177,7 @@ def _reading_options(engine: Engine) -> dict[str, Any]:
     return {_UNIT: _READING}
 
 
-def _open_sqlite(url: URL) -> Engine:
+def _open_sqlite(url: URL, lock_wait_s: float) -> Engine:
     in_memory = url.database in {None, "", ":memory:"}
     if not in_memory:
         _create_private_file(Path(str(url.database)))
@@ -186,7 +185,7 @@ def _open_sqlite(url: URL) -> Engine:
     pool: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {"pool_size": _CONNECTIONS}
     engine = create_engine(
         url.set(drivername="sqlite"),
-        connect_args={"timeout": LOCK_WAIT_S, "check_same_thread": False},
+        connect_args={"timeout": lock_wait_s, "check_same_thread": False},
         hide_parameters=True,
         **pool,
     )
@@ -218,11 +217,11 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
-def _open_postgresql(url: URL) -> Engine:
+def _open_postgresql(url: URL, lock_wait_s: float) -> Engine:
     connect_args: dict[str, Any] = {"connect_timeout": _CONNECT_S, "keepalives_idle": 30, "keepalives_interval": 10}
     if "options" not in url.query:
         # A client whose machine vanished must not hold the lock of the writers until TCP gives up.
-        limits = {"lock_timeout": LOCK_WAIT_S, "idle_in_transaction_session_timeout": _IDLE_TRANSACTION_S}
+        limits = {"lock_timeout": lock_wait_s, "idle_in_transaction_session_timeout": _IDLE_TRANSACTION_S}
         connect_args["options"] = " ".join(f"-c {name}={int(seconds * 1000)}" for name, seconds in limits.items())
     try:
         engine = create_engine(
