@@ -93,16 +93,21 @@ class Keeper:
 
     @property
     def alive(self) -> bool:
-        return self._lifeline >= 0 and self._process.returncode is None
+        """Asks the kernel: the news of a child's end comes late."""
+        return self._lifeline >= 0 and self._namespace(scripts.OUTBOUND).exists()
+
+    def _namespace(self, name: str) -> Path:
+        """A network namespace by its path in the keeper's mount namespace."""
+        return Path(f"/proc/{self.pid}/root{scripts.NAMESPACES}/{name}")
 
     def guest_prefix(self, number: int) -> tuple[str, ...]:
         """Enter a guest's network namespace, and the user namespace that owns it."""
-        network = f"--net=/proc/{self.pid}/root{scripts.NAMESPACES}/{scripts.guest_name(number)}"
-        return (self._nsenter, *self._user_entry(), network)
+        network = self._namespace(scripts.guest_name(number))
+        return (self._nsenter, *self._user_entry(), f"--net={network}")
 
     async def inside(self, script: str, text: str = "") -> None:
         """Run a shell script in the outbound namespace with ``text`` as its input; raises ``NetworkUnavailable``."""
-        network = f"--net=/proc/{self.pid}/root{scripts.NAMESPACES}/{scripts.OUTBOUND}"
+        network = f"--net={self._namespace(scripts.OUTBOUND)}"
         await self._run((*self._entry(), network, "sh", "-ec", script), text)
 
     async def outside(self, argv: Sequence[str]) -> None:

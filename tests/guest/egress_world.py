@@ -144,6 +144,22 @@ exec "$@"
 """
         return [*self.node.entry, "unshare", "--mount", "sh", "-ec", script, "sh", *self.as_user(argv)]
 
+    @property
+    def jail_user(self) -> tuple[str, ...]:
+        """How a jail below a slot's prefix gets rid of what its owner may do."""
+        return ("--unshare-user", "--uid", "993", "--gid", "990") if self._ordinary else ()
+
+    def written(self, text: str) -> str:
+        """The path of a new file with this text, which every user can read."""
+        with tempfile.NamedTemporaryFile("w", dir=self.folder, delete=False) as file:
+            file.write(text)
+        Path(file.name).chmod(0o644)
+        return file.name
+
+    def namespaces(self) -> set[str]:
+        """The test's own network namespaces, and the machine's."""
+        return {str(Path(f"/proc/{pid}/ns/net").readlink()) for pid in (self.node.pid, self.world.pid, os.getpid())}
+
     def close(self) -> None:
         for started in self._started:
             started.kill()
@@ -192,6 +208,28 @@ class Driver:
     def in_network(self, slot: Slot, argv: Sequence[str]) -> list[str]:
         return self._world.as_user([*slot.prefix, *argv])
 
+    def in_jail(self, slot: Slot, program: str, *arguments: str) -> list[str]:
+        """The probe (``probe``) or another program in bubblewrap, without capabilities, with the slot's files."""
+        files = [self._world.written(text) for text in slot.files.values()]
+        binds = [part for file, path in zip(files, slot.files, strict=True) for part in ("--ro-bind", file, path)]
+        jail = [
+            "bwrap",
+            *self._world.jail_user,
+            "--cap-drop",
+            "ALL",
+            "--ro-bind",
+            "/",
+            "/",
+            "--dev",
+            "/dev",
+            "--proc",
+            "/proc",
+        ]
+        probe = [SYSTEM_PYTHON, str(self._world.folder / "egress_probe.py")]
+        return self.in_network(
+            slot, [*jail, "--unshare-pid", *binds, *(probe if program == "probe" else [program]), *arguments]
+        )
+
     def guest(self, slot: Slot, *arguments: str) -> str:
         """What the probe says."""
         argv = self.guest_argv(slot, *arguments)
@@ -224,8 +262,8 @@ def seen_anywhere(namespaces: set[str]) -> set[str]:
     for process in _processes():
         try:
             found |= namespaces_of(process) & namespaces
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended while we looked
+        except OSError:
+            continue  # it ended while we looked, or nobody may look into it (process 1 of some machines)
     return found
 
 
@@ -242,7 +280,7 @@ def _is(pid: int, program: str, namespaces: set[str]) -> bool:
     try:
         name = Path(f"/proc/{pid}/comm").read_text().strip()
         return name.startswith(program) and str(Path(f"/proc/{pid}/ns/net").readlink()) in namespaces
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:
         return False
 
 
