@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 data = Console(highlight=False, soft_wrap=True)
-talk = Console(stderr=True, highlight=False)
+talk = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
