@@ -78,12 +78,13 @@ class FrontDoorServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def make_server(app: ASGIApp, host: str, port: int, closing: Callable[[], None]) -> FrontDoorServer:
-    """A server for ``create_app``'s application; ``await serve()`` runs it. ``closing`` is called once when it stops."""
+def make_server(app: ASGIApp, closing: Callable[[], None]) -> FrontDoorServer:
+    """A server for ``create_app``'s application; ``await serve(sockets=[...])`` runs it on bound sockets.
+
+    ``closing`` is called once, when the server begins to stop.
+    """
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         http=BoundedHttp,
         ws="none",
         lifespan="off",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -142,15 +142,12 @@ class Served:
 @contextmanager
 def serving(door: FrontDoor) -> Iterator[Served]:
     """Listen on a free loopback port in a thread until the block ends."""
-    server = make_server(create_app(door), "127.0.0.1", 0, door.logs.close)
-    thread = threading.Thread(target=server.run, daemon=True)
+    listener = socket.create_server(("127.0.0.1", 0))  # clients may connect from here on
+    server = make_server(create_app(door), door.logs.close)
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
-        time.sleep(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield Served(door, "127.0.0.1", port)
+        yield Served(door, *listener.getsockname())
     finally:
         server.should_exit = True
         thread.join(30)
