@@ -9,6 +9,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -138,7 +139,7 @@ def test_reserved_concurrency_is_a_cap(client: Any, deploy: Any) -> None:
 
 
 def _lines(platform: Platform, name: str) -> list[str]:
-    with Client(platform.endpoint, platform.access_key_id, platform.secret, platform.region) as own_client:
+    with closing(Client(platform.endpoint, platform.access_key_id, platform.secret, platform.region)) as own_client:
         return [entry.message for entry in own_client.logs(name)]
 
 
