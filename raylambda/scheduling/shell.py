@@ -30,6 +30,7 @@ from raylambda.scheduling.ports import Host
 from raylambda.scheduling.registry import FunctionKey
 
 _TICK_S = 1.0
+_CLOSING = "The platform is shutting down."
 
 
 class PlacementRefused(Exception):
@@ -67,6 +68,7 @@ class FleetShell:
         self._placements: dict[int, asyncio.Future[Place]] = {}
         self._host_up = asyncio.Event()
         self._timekeeper: asyncio.Task[None] | None = None
+        self._closing = False
 
     async def open(self) -> None:
         """Begin to keep time; the first tick asks for the hosts that are kept as head-room."""
@@ -77,14 +79,20 @@ class FleetShell:
         await self._host_up.wait()
 
     async def close(self) -> None:
-        """Release every host, with everything in it."""
+        """Refuse who waits, and release every host, with everything in it."""
+        self._closing = True
         if self._timekeeper is not None:
             self._timekeeper.cancel()
             await asyncio.gather(self._timekeeper, return_exceptions=True)
+        for answer in self._placements.values():
+            _fail(answer, PlacementRefused(Refusal.NO_CAPACITY, _CLOSING))
+        self._placements.clear()
         await self._keeper.close()
 
     async def place(self, version: FunctionVersion) -> Place:
         """Get an environment of the version, warm or new; raises ``PlacementRefused``. Return it by ``give_back``."""
+        if self._closing:
+            raise PlacementRefused(Refusal.NO_CAPACITY, _CLOSING)
         placement_id = next(self._numbers)
         answer: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
         self._placements[placement_id] = answer
@@ -96,10 +104,9 @@ class FleetShell:
             raise
 
     def _abandon(self, placement_id: int, answer: asyncio.Future[Place]) -> None:
-        if answer.cancelled():
-            del self._placements[placement_id]
+        if self._placements.pop(placement_id, None) is not None:
             self._feed(PlacementAbandoned(placement_id))
-        elif answer.exception() is None:
+        elif not answer.cancelled() and answer.exception() is None:
             self.give_back(answer.result().lease, reusable=True)
 
     def give_back(self, lease: Lease, *, reusable: bool) -> None:
@@ -136,14 +143,26 @@ class FleetShell:
     def _carry_out(self, command: FleetCommand) -> None:
         match command:
             case GrantLease(lease):
-                answer = self._placements.pop(lease.placement_id)
-                answer.set_result(Place(lease, self._keeper.host(lease.host_id)))
+                self._grant(lease)
             case RefusePlacement(placement_id, refusal, message):
-                self._placements.pop(placement_id).set_exception(PlacementRefused(refusal, message))
-            case _:
+                _fail(self._placements.pop(placement_id), PlacementRefused(refusal, message))
+            case _ if not self._closing:
                 self._keeper.carry_out(command, self._feed)
+
+    def _grant(self, lease: Lease) -> None:
+        answer = self._placements.pop(lease.placement_id)
+        if answer.cancelled():
+            # The taker was cancelled and has had no turn yet to say so; after this turn the lease goes back.
+            asyncio.get_running_loop().call_soon(lambda: self.give_back(lease, reusable=True))
+        else:
+            answer.set_result(Place(lease, self._keeper.host(lease.host_id)))
 
     async def _keep_time(self) -> None:
         while True:
             self.tick()
             await self._sleep(_TICK_S)
+
+
+def _fail(answer: asyncio.Future[Place], error: PlacementRefused) -> None:
+    if not answer.done():
+        answer.set_exception(error)
