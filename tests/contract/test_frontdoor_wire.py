@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import io
 import json
 import socket
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from raylambda.frontdoor import bodies, server
 from raylambda.frontdoor.keys import KeyRing
@@ -21,16 +23,26 @@ from raylambda.model.clock import SystemClock
 from raylambda.model.invocation import Call, Completion, InvocationResult
 from raylambda.model.limits import REQUEST_BYTES
 from raylambda.store.errors import StoreUnavailable
+from raylambda.telemetry.setup import set_up_logging
 from tests.plugins.frontdoor import ACCOUNT, ScriptedInvoker, Served, a_front_door, serving
 
 INVOKE = "/2015-03-31/functions/hello/invocations"
 
 
-@pytest.fixture
-def open_door(tmp_path: Path) -> Iterator[Served]:
-    """A front door that asks for no signature."""
-    with serving(a_front_door(tmp_path, authenticator=AnyKey(ACCOUNT, "us-east-1"))) as served:
+@pytest.fixture(scope="module")
+def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    home = tmp_path_factory.mktemp("open")
+    with serving(a_front_door(home, authenticator=AnyKey(ACCOUNT, "us-east-1"))) as served:
         yield served
+
+
+@pytest.fixture
+def open_door(open_server: Served) -> Served:
+    """A front door that asks for no signature and has not been called yet."""
+    invoker = open_server.door.invoker
+    assert isinstance(invoker, ScriptedInvoker)
+    invoker.calls.clear()
+    return open_server
 
 
 def send(
@@ -302,12 +314,17 @@ def test_a_failure_of_ours_says_nothing_about_itself(tmp_path: Path) -> None:
         queue=BrokenQueue(),
         authenticator=AnyKey(ACCOUNT, "us-east-1"),
     )
+    log = io.StringIO()
+    set_up_logging(stream=log)
     with serving(door) as served:
         answers = [
             send(served, "POST", INVOKE, b"{}"),
             send(served, "POST", INVOKE, b"{}", X_Amz_Invocation_Type="Event"),
         ]
 
+    structlog.reset_defaults()
+
+    assert "secret-detail" in log.getvalue()
     for status, headers, body in answers:
         assert status == 500
         assert headers["x-amzn-errortype"] == "ServiceException"
@@ -315,7 +332,7 @@ def test_a_failure_of_ours_says_nothing_about_itself(tmp_path: Path) -> None:
             "Type": "Service",
             "Message": "An error occurred and the request cannot be processed.",
         }
-        assert headers["x-amzn-requestid"]
+        assert headers["x-amzn-requestid"] in log.getvalue()
 
 
 def test_every_answer_has_an_id_of_its_own(shared_front_door: Served) -> None:
