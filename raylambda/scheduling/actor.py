@@ -66,15 +66,17 @@ class RayHost:
         events: Sequence[HostEvent] = await self._call(self._actor.events, "events")
         return events
 
-    async def shut_down(self, patience_s: float) -> None:
-        """Let the host end its environments, then end the actor; a host that is gone is no error."""
+    async def shut_down(self, patience_s: float) -> Sequence[HostEvent]:
+        """Let the host end its environments, then end the actor; returns what the host had left to say."""
+        last_words: Sequence[HostEvent] = ()
         try:
             async with asyncio.timeout(patience_s):
-                await self._call(self._actor.close, "close")
+                last_words = await self._call(self._actor.close, "close")
         except (HostLost, TimeoutError) as reason:
             _log.info("host %s did not close in order: %r", self._facts.host_id, reason)
         self._abandon()
         await asyncio.to_thread(ray.kill, self._actor)
+        return last_words
 
     def _abandon(self) -> None:
         self._abandoned = True
@@ -152,12 +154,12 @@ class RayCluster:
             raise Unplaceable(f"The cluster has no node for the function's Ray options: {missing}.")
         actor = await asyncio.to_thread(self._make_actor, host_id, size, options)
         try:
-            return RayHost(actor, await self._facts(actor, host_class), size)
+            return RayHost(actor, await self._open(actor, host_class), size)
         except BaseException:
             await asyncio.shield(asyncio.to_thread(ray.kill, actor))
             raise
 
-    async def _facts(self, actor: ActorHandle[Any], host_class: HostClass) -> HostFacts:
+    async def _open(self, actor: ActorHandle[Any], host_class: HostClass) -> HostFacts:
         limit_s = self._build_limit_s if host_class.options.runtime_env else self._creation_limit_s
         try:
             async with asyncio.timeout(limit_s):
@@ -172,10 +174,10 @@ class RayCluster:
             raise HostNotMade(_gist(error)) from None
         return facts
 
-    async def release_host(self, host: Host) -> None:
+    async def release_host(self, host: Host) -> Sequence[HostEvent]:
         if not isinstance(host, RayHost):
             raise TypeError(f"not a host of this cluster: {host!r}")
-        await host.shut_down(self._patience_s)
+        return await host.shut_down(self._patience_s)
 
 
 def node_offers() -> list[NodeOffer]:

@@ -104,9 +104,13 @@ class HostKeeper:
 
     async def _release(self, host: Host) -> None:
         try:
-            await self._cluster.release_host(host)
+            last_words = await self._cluster.release_host(host)
         except Exception:
             _log.exception("host %s was not released", host.facts.host_id)
+        else:
+            for event in last_words:
+                if isinstance(event, LogLines):
+                    self._logs(event)
 
     async def _start(self, command: StartEnvironment, host: Host, feed: Feed) -> None:
         version, environment_id = command.version, command.environment_id

@@ -107,8 +107,11 @@ class Cluster(Protocol):
         """
         ...
 
-    async def release_host(self, host: Host) -> None:
-        """Shut a host down with everything in it; calls in flight raise ``HostLost``; one that is lost already is no error."""
+    async def release_host(self, host: Host) -> Sequence[HostEvent]:
+        """Shut a host down with everything in it, and return the events that nobody has heard yet.
+
+        Calls in flight raise ``HostLost``. A host that is lost already is no error, and releasing twice is none either.
+        """
         ...
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -65,6 +65,12 @@ class FakeHost:
         if not self._killed.done():
             self._killed.set_result(None)
 
+    def shut_down(self) -> Sequence[HostEvent]:
+        """End the host, and return what nobody has heard."""
+        last_words = () if self._killed.done() else tuple(self._unheard())
+        self.kill()
+        return last_words
+
     def emit(self, event: HostEvent) -> None:
         """Let the listener hear this."""
         self._outbox.put_nowait(event)
@@ -102,9 +108,13 @@ class FakeHost:
             self._require_alive()
             if not first.done():
                 return ()
-            return (first.result(), *(self._outbox.get_nowait() for _ in range(self._outbox.qsize())))
+            return (first.result(), *self._unheard())
         finally:
             first.cancel()
+
+    def _unheard(self) -> Iterator[HostEvent]:
+        while not self._outbox.empty():
+            yield self._outbox.get_nowait()
 
     def _require_alive(self) -> None:
         if self._killed.done():
@@ -145,10 +155,9 @@ class FakeCluster:
         self.made.append(host)
         return host
 
-    async def release_host(self, host: Host) -> None:
-        if isinstance(host, FakeHost):
-            host.kill()
+    async def release_host(self, host: Host) -> Sequence[HostEvent]:
         self.released.append(host.facts.host_id)
+        return host.shut_down() if isinstance(host, FakeHost) else ()
 
 
 class FakePackages:
