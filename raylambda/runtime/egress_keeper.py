@@ -8,16 +8,19 @@ nothing is left behind, however the host process ends.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
-from collections.abc import Sequence
+import subprocess
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import IO, Final
 
 from raylambda.runtime import egress_scripts as scripts
 from raylambda.runtime.network import NetworkUnavailable
 
 PROGRAMS = ("pasta", "nft", "ip", "nsenter", "unshare", "mount", "sh")
+COMMAND_S: Final = 30.0
 OTHERWISE = "or set RAYLAMBDA_NETWORK=none"
 _ADMIN_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 _CAP_NET_ADMIN, _CAP_SYS_ADMIN = 12, 21
@@ -55,7 +58,7 @@ def may_administer(process_status: str) -> bool:
 class Keeper:
     """One outbound namespace; ``start`` makes it. After ``close`` or the death of its process it stays dead."""
 
-    def __init__(self, process: asyncio.subprocess.Process, lifeline: int, path: str, own_user: bool) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], lifeline: int, path: str, own_user: bool) -> None:
         """``lifeline``: the writing end of the pipe that is the process's input; only this process has it."""
         self._process, self._lifeline, self._own_user = process, lifeline, own_user
         self._environ = _environ(path)
@@ -66,10 +69,11 @@ class Keeper:
     async def start(cls, path: str, own_user: bool) -> Keeper:
         """Returns when the outbound namespace exists; raises ``NetworkUnavailable``."""
         reading, lifeline = os.pipe()
-        pipe = asyncio.subprocess.PIPE
+        pipe = subprocess.PIPE
+        argv = scripts.keeper_argv(own_user)
         try:
-            process = await asyncio.create_subprocess_exec(
-                *scripts.keeper_argv(own_user), stdin=reading, stdout=pipe, stderr=pipe, env=_environ(path), cwd="/"
+            process = subprocess.Popen(  # noqa: ASYNC220  # vfork: as short as asyncio's own
+                argv, stdin=reading, stdout=pipe, stderr=pipe, env=_environ(path), cwd="/"
             )
         except BaseException:
             os.close(lifeline)
@@ -121,20 +125,23 @@ class Keeper:
         return (f"--user=/proc/{self.pid}/ns/user", "--preserve-credentials") if self._own_user else ()
 
     async def _run(self, argv: Sequence[str], text: str = "") -> None:
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
-            *argv, stdin=pipe, stdout=asyncio.subprocess.DEVNULL, stderr=pipe, env=self._environ, cwd="/"
+        """In a thread: asyncio's own subprocesses need the main thread's signals, and a Ray actor's loop is not there."""
+        command: Callable[[], subprocess.CompletedProcess[bytes]] = partial(
+            subprocess.run,
+            argv,
+            input=text.encode(),
+            capture_output=True,
+            env=self._environ,
+            cwd="/",
+            timeout=COMMAND_S,
         )
         try:
-            _, errors = await process.communicate(text.encode())
-        except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-            raise
-        if process.returncode:
+            done = await asyncio.to_thread(command)
+        except subprocess.TimeoutExpired:
+            raise NetworkUnavailable(f"Outbound networking failed ({argv[-1]!r} hangs), {OTHERWISE}.") from None
+        if done.returncode:
             raise NetworkUnavailable(
-                f"Outbound networking failed ({one_line(errors) or process.returncode}), {OTHERWISE}."
+                f"Outbound networking failed ({one_line(done.stderr) or done.returncode}), {OTHERWISE}."
             )
 
     async def close(self) -> None:
@@ -142,7 +149,7 @@ class Keeper:
         if self._lifeline >= 0:
             os.close(self._lifeline)
             self._lifeline = -1
-        await self._process.wait()
+        await asyncio.to_thread(self._process.communicate)
 
 
 _WAY_OUT = f"run as root, allow user namespaces, {OTHERWISE}."
@@ -158,6 +165,6 @@ def _environ(path: str) -> dict[str, str]:
     return {"PATH": path, "LC_ALL": "C"}
 
 
-async def _first_line(stream: asyncio.StreamReader | None) -> str:
-    line = await stream.readline() if stream is not None else b""
+async def _first_line(stream: IO[bytes] | None) -> str:
+    line = await asyncio.to_thread(stream.readline) if stream is not None else b""
     return line.decode(errors="replace").strip()

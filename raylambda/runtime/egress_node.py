@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -48,13 +49,11 @@ class Node:
     async def _routes(self) -> str:
         """All tables: the local one lists every address that this node answers to, and all broadcasts."""
         argv = ("ip", "-json", "-4", "route", "show", "table", "all")
-        process = await asyncio.create_subprocess_exec(
-            *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, env=self._environ
-        )
-        routes, _ = await process.communicate()
-        if process.returncode:
+        # In a thread: asyncio's own subprocesses need the main thread's signals, and a Ray actor's loop is not there.
+        done = await asyncio.to_thread(subprocess.run, argv, capture_output=True, env=self._environ, check=False)
+        if done.returncode:
             raise NetworkUnavailable("The node's own addresses cannot be read (`ip route show table all` fails).")
-        return routes.decode()
+        return done.stdout.decode()
 
 
 class Resolver:
