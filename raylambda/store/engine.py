@@ -31,7 +31,9 @@ LOCK_WAIT_S: Final = 30.0
 
 _IDLE_TRANSACTION_S: Final = 60.0
 _CONNECT_S: Final = 5
-_CONNECTIONS: Final = 20
+_SQLITE_CONNECTIONS: Final = 20
+# Kept, and more while many work at once: PostgreSQL takes 100 by default, from all front doors together.
+_POSTGRESQL_CONNECTIONS: Final = (5, 15)
 _UNIT: Final = "raylambda_unit"
 _EXCLUSIVE: Final = "exclusive"
 _SHARED: Final = "shared"
@@ -182,7 +184,7 @@ def _open_sqlite(url: URL, lock_wait_s: float) -> Engine:
     if not in_memory:
         _create_private_file(Path(str(url.database)))
     # In memory every connection would be a database of its own, so all threads share one.
-    pool: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {"pool_size": _CONNECTIONS}
+    pool: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {"pool_size": _SQLITE_CONNECTIONS}
     engine = create_engine(
         url.set(drivername="sqlite"),
         connect_args={"timeout": lock_wait_s, "check_same_thread": False},
@@ -223,12 +225,14 @@ def _open_postgresql(url: URL, lock_wait_s: float) -> Engine:
         # A client whose machine vanished must not hold the lock of the writers until TCP gives up.
         limits = {"lock_timeout": lock_wait_s, "idle_in_transaction_session_timeout": _IDLE_TRANSACTION_S}
         connect_args["options"] = " ".join(f"-c {name}={int(seconds * 1000)}" for name, seconds in limits.items())
+    kept, more = _POSTGRESQL_CONNECTIONS
     try:
         engine = create_engine(
             url.set(drivername="postgresql+psycopg"),
             connect_args=connect_args,
             hide_parameters=True,
-            pool_size=_CONNECTIONS,
+            pool_size=kept,
+            max_overflow=more,
             pool_pre_ping=True,
         )
     except ModuleNotFoundError as error:
