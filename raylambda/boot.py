@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import ray
-import uvicorn
 from ray.actor import ActorHandle
 
 from raylambda import __version__
@@ -32,6 +31,7 @@ from raylambda.frontdoor.app import create_app
 from raylambda.frontdoor.code_links import CodeLinks
 from raylambda.frontdoor.keys import KeyRing, link_secret, root_key
 from raylambda.frontdoor.seams import FrontDoor
+from raylambda.frontdoor.server import make_server
 from raylambda.frontdoor.signing import AnyKey, Authenticator, SignatureCheck
 from raylambda.model.clock import Clock, SystemClock
 from raylambda.queue.acceptance import Acceptance
@@ -120,17 +120,10 @@ def ray_cluster(settings: Settings) -> Iterator[None]:
 
 async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
     async with open_platform(settings, SystemClock()) as platform:
-        config = uvicorn.Config(
-            create_app(platform.door),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            timeout_graceful_shutdown=_DRAIN_S,
-        )
+        server = make_server(create_app(platform.door), platform.door.logs.close)
         with _endpoint_note(settings, listener) as endpoint:
             announcing = asyncio.create_task(_announce(platform, settings, endpoint, say))
-            await uvicorn.Server(config).serve(sockets=[listener])
+            await server.serve(sockets=[listener])
             announcing.cancel()
             say("Stopping")
 

@@ -11,8 +11,7 @@ import asyncio
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final
 
@@ -126,17 +125,20 @@ class Keeper:
 
     async def _run(self, argv: Sequence[str], text: str = "") -> None:
         """In a thread: asyncio's own subprocesses need the main thread's signals, and a Ray actor's loop is not there."""
-        command: Callable[[], subprocess.CompletedProcess[bytes]] = partial(
-            subprocess.run,
-            argv,
-            input=text.encode(),
-            capture_output=True,
-            env=self._environ,
-            cwd="/",
-            timeout=COMMAND_S,
-        )
+
+        def run() -> subprocess.CompletedProcess[bytes]:
+            return subprocess.run(
+                argv,
+                input=text.encode(),
+                capture_output=True,
+                env=self._environ,
+                cwd="/",
+                timeout=COMMAND_S,
+                check=False,
+            )
+
         try:
-            done = await asyncio.to_thread(command)
+            done = await asyncio.to_thread(run)
         except subprocess.TimeoutExpired:
             raise NetworkUnavailable(f"Outbound networking failed ({argv[-1]!r} hangs), {OTHERWISE}.") from None
         if done.returncode:
