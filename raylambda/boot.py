@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+import uvloop
 from ray.actor import ActorHandle
 
 from raylambda import __version__
@@ -75,7 +76,7 @@ def run(settings: Settings, say: Say) -> None:
     with _listener(settings) as listener:
         say("Starting Ray" if settings.ray_address is None else f"Joining the Ray cluster at {settings.ray_address}")
         with ray_cluster(settings):
-            asyncio.run(_serve(settings, listener, say))
+            uvloop.run(_serve(settings, listener, say))
 
 
 def _check(settings: Settings) -> None:

@@ -110,7 +110,8 @@ class HostKeeper:
         else:
             for event in last_words:
                 if isinstance(event, LogLines):
-                    self._logs(event)
+                    # In a thread, for it writes files; a host that floods waits for its own lines.
+                    await asyncio.to_thread(self._logs, event)
 
     async def _start(self, command: StartEnvironment, host: Host, feed: Feed) -> None:
         version, environment_id = command.version, command.environment_id
@@ -153,13 +154,14 @@ class HostKeeper:
                 _log.exception("host %s cannot be listened to: it counts as lost", host_id)
                 self.lose(host_id, feed)
             else:
-                self._take(events, feed)
+                await self._take(events, feed)
 
-    def _take(self, events: Sequence[HostEvent], feed: Feed) -> None:
+    async def _take(self, events: Sequence[HostEvent], feed: Feed) -> None:
         for event in events:
             match event:
                 case LogLines():
-                    self._logs(event)
+                    # In a thread, for it writes files; a host that floods waits for its own lines.
+                    await asyncio.to_thread(self._logs, event)
                 case EnvironmentExited():
                     feed(EnvironmentGone(event.environment_id))
 
