@@ -74,12 +74,12 @@ def _tree(root: Path, python: Interpreter) -> Path:
 
 
 def _prepare_one(python: Interpreter, root: Path, find_uv: Callable[[], str]) -> bool:
-    """Whether anything had to be done; raises ``PackagesUnavailable``."""
+    """Whether a tree had to be made; raises ``PackagesUnavailable``."""
+    _compile(python, BOOTSTRAP_SOURCE)
     tree = _tree(root, python)
     stamp = f"boto3 {distribution('boto3').version}, Python {'.'.join(map(str, python.version))}, {python.executable}\n"
     if (tree / _STAMP).is_file() and (tree / _STAMP).read_text() == stamp:
         return False
-    _compile(python, BOOTSTRAP_SOURCE)
     with tempfile.TemporaryDirectory(dir=root, prefix=".making-") as scratch:
         new, old = Path(scratch) / "new", Path(scratch) / "old"
         _fill(new, python, find_uv)

@@ -7,7 +7,9 @@ asks for an event after the last one, or has ended by itself.
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -53,17 +55,21 @@ class Outcome:
 
 
 class ScriptedHost:
-    """Serves ``events`` one after the other. ``hang_up`` closes the connection after every answer."""
+    """Serves ``events`` one after the other, on a socket of its own or on ``listener``. ``hang_up`` closes the connection
+    after every answer.
+    """
 
-    def __init__(self, events: Sequence[Event], hang_up: bool = False) -> None:
+    def __init__(self, events: Sequence[Event], hang_up: bool = False, listener: socket.socket | None = None) -> None:
         self.events = list(events)
         self.hang_up = hang_up
         self.answers: list[Answer] = []
         self.refused_ids: list[str] = []
         self._changed = threading.Condition()
         self._asked = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler_of(self), bind_and_activate=listener is None)
+        if listener is not None:
+            self._server.socket.close()
+            self._server.socket = listener.dup()
 
     @property
     def address(self) -> str:
@@ -104,9 +110,18 @@ class ScriptedHost:
             return self._changed.wait_for(lambda: self._asked > len(self.events), timeout_s)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # runtimes are killed, that is how they end here
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 def _handler_of(host: ScriptedHost) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             return

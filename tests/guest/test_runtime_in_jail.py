@@ -1,0 +1,198 @@
+"""Every runtime of this machine, planned by the catalog and run in a real jail."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from scripted_host import Event, Outcome, ScriptedHost
+
+from raylambda.model.function import FunctionVersion, State
+from raylambda.runtime.catalog import NODE_RUNTIMES, PYTHON_RUNTIMES, Catalog
+from raylambda.runtime.interpreters import SearchPlaces, base_interpreter
+from raylambda.runtime.python_packages import prepare
+from raylambda.runtime.sandbox import GuestSpec, RuntimeCommand, Sandbox
+
+pytestmark = [pytest.mark.anyio, pytest.mark.jail]
+
+CATALOG = Catalog({}, SearchPlaces.of_this_node(os.environ), Path("/nowhere"))
+PYTHONS = [name for name in PYTHON_RUNTIMES if CATALOG.interpreter(name)]
+NODES = [name for name in NODE_RUNTIMES if CATALOG.interpreter(name)]
+OWN = "python{}.{}".format(*base_interpreter().version)
+
+PYTHON_SOURCE = """
+import os, sys
+def handler(event, context):
+    print("said")
+    same = os.path.exists("/var/lang/bin/python%d.%d" % sys.version_info[:2])
+    return {"event": event, "cwd": os.getcwd(), "file": __file__, "is_root": os.getuid() == 0, "as_on_aws": same}
+"""
+NODE_SOURCE = """
+exports.handler = async (event) => {
+  process.stdout.write("said\\n");
+  const same = require("fs").existsSync("/var/lang/bin/node");
+  return { event, cwd: process.cwd(), file: __filename, is_root: process.getuid() === 0, as_on_aws: same };
+};
+"""
+PROVIDED_SOURCE = """#!/bin/bash
+exec 3<>/dev/tcp/${AWS_LAMBDA_RUNTIME_API/://}
+printf 'GET /2018-06-01/runtime/invocation/next HTTP/1.1\\r\\nHost: api\\r\\n\\r\\n' >&3
+while read -r line <&3; line=${line%$'\\r'}; [ -n "$line" ]; do
+  case $line in Lambda-Runtime-Aws-Request-Id:*) id=${line#*: };; esac
+done
+echo said
+printf 'POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\\r\\nHost: api\\r\\nContent-Length: 11\\r\\n\\r\\n"from bash"' "$id" >&3
+read -r line <&3
+exec 3<&- 3>&-
+exit 4
+"""
+
+
+def a_tree(folder: Path, files: Mapping[str, str]) -> Path:
+    tree = folder / "code"
+    tree.mkdir(mode=0o755)
+    for name, text in files.items():
+        (tree / name).write_text(text)
+        (tree / name).chmod(0o755)
+    return tree
+
+
+def a_version(runtime: str, **environment: str) -> FunctionVersion:
+    return FunctionVersion(
+        account="123456789012",
+        region="us-east-1",
+        name="f",
+        version="$LATEST",
+        generation="g1",
+        state=State.ACTIVE,
+        runtime=runtime,
+        handler="app.handler",
+        code_sha256="0" * 64,
+        code_size=1,
+        environment=environment,
+    )
+
+
+async def outcome_of(version: FunctionVersion, tree: Path, sandbox: Sandbox, catalog: Catalog = CATALOG) -> Outcome:
+    """Start the version as a host does, give it one event, and tell what came back."""
+    plan = catalog.plan(version, tree)
+    written = bytearray()
+    spec = GuestSpec("guest", tree, 256, 16, plan.init_interpreter, plan.mounts)
+    guest = await sandbox.launch(spec, written.extend)
+    env = {**plan.env, **version.environment, **plan.reserved, "_HANDLER": version.handler}
+    env["AWS_LAMBDA_RUNTIME_API"] = guest.api_address
+    with ScriptedHost([Event(b'{"n": 1}')], listener=guest.api_socket).serving() as host:
+        await guest.run(RuntimeCommand(plan.argv, env, plan.cwd, plan.fork_bootstrap))
+        ended = asyncio.ensure_future(guest.exited())
+        while not ended.done() and not await asyncio.to_thread(host.wait_exhausted, 0.05):
+            continue
+        status = ended.result().exit_status if ended.done() else None
+        await guest.close()
+        await ended
+    return Outcome(tuple(host.answers), written.decode(), "", status)
+
+
+@pytest.mark.parametrize("runtime", PYTHONS)
+async def test_python_runs_in_the_jail(runtime: str, jail_sandbox: Sandbox, tmp_path: Path) -> None:
+    tree = a_tree(tmp_path, {"app.py": PYTHON_SOURCE})
+
+    outcome = await outcome_of(a_version(runtime), tree, jail_sandbox)
+
+    value = json.loads(outcome.answers[0].body)
+    assert value == {
+        "event": {"n": 1},
+        "cwd": "/var/task",
+        "file": "/var/task/app.py",
+        "is_root": False,
+        "as_on_aws": True,
+    }
+    assert outcome.stdout == "said\n"
+
+
+@pytest.mark.parametrize("runtime", NODES)
+async def test_node_runs_in_the_jail(runtime: str, jail_sandbox: Sandbox, tmp_path: Path) -> None:
+    tree = a_tree(tmp_path, {"app.js": NODE_SOURCE})
+
+    outcome = await outcome_of(a_version(runtime), tree, jail_sandbox)
+
+    value = json.loads(outcome.answers[0].body)
+    assert value == {
+        "event": {"n": 1},
+        "cwd": "/var/task",
+        "file": "/var/task/app.js",
+        "is_root": False,
+        "as_on_aws": True,
+    }
+    assert outcome.stdout == "said\n"
+
+
+@pytest.mark.parametrize("runtime", ["provided", "provided.al2", "provided.al2023"])
+async def test_a_bootstrap_of_its_own_runs_in_the_jail(runtime: str, jail_sandbox: Sandbox, tmp_path: Path) -> None:
+    tree = a_tree(tmp_path, {"bootstrap": PROVIDED_SOURCE})
+
+    outcome = await outcome_of(a_version(runtime), tree, jail_sandbox)
+
+    assert outcome.answers[0].body == b'"from bash"'
+    assert outcome.stdout == "said\n"
+    assert outcome.exit_status == 4
+
+
+@pytest.mark.parametrize(("runtime", "arguments"), [(OWN, 3), *((node, 6) for node in NODES)])
+async def test_a_wrapper_runs_ahead_of_the_runtime(
+    runtime: str, arguments: int, jail_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    files = {
+        "wrap": '#!/bin/sh\necho "wrapped $#"\nexport FROM_WRAPPER=yes\nexec "$@"\n',
+        "app.py": "import os\ndef handler(event, context):\n    return os.environ['FROM_WRAPPER']\n",
+        "app.js": "exports.handler = async () => process.env.FROM_WRAPPER;\n",
+    }
+    version = a_version(runtime, AWS_LAMBDA_EXEC_WRAPPER="/var/task/wrap")
+
+    outcome = await outcome_of(version, a_tree(tmp_path, files), jail_sandbox)
+
+    assert outcome.answers[0].body == b'"yes"'
+    assert outcome.stdout == f"wrapped {arguments}\n"
+
+
+async def test_a_wrapper_that_is_not_there_ends_with_127(jail_sandbox: Sandbox, tmp_path: Path) -> None:
+    version = a_version(OWN, AWS_LAMBDA_EXEC_WRAPPER="/opt/absent")
+
+    outcome = await outcome_of(version, a_tree(tmp_path, {"app.py": PYTHON_SOURCE}), jail_sandbox)
+
+    assert (outcome.exit_status, outcome.answers) == (127, ())
+
+
+async def test_boto3_is_importable_and_our_own_environment_is_not(jail_sandbox: Sandbox, tmp_path: Path) -> None:
+    prepare([base_interpreter()], tmp_path / "packages", lambda line: None)
+    catalog = Catalog({}, SearchPlaces(""), tmp_path / "packages")
+    source = (
+        "import boto3, importlib.util\n"
+        "def handler(event, context):\n"
+        "    return [boto3.__file__, boto3.Session().get_available_services() != [], importlib.util.find_spec('ray')]\n"
+    )
+
+    outcome = await outcome_of(a_version(OWN), a_tree(tmp_path, {"app.py": source}), jail_sandbox, catalog)
+
+    assert json.loads(outcome.answers[0].body) == ["/var/runtime/boto3/__init__.py", True, None]
+
+
+async def test_the_dynamic_linker_finds_the_functions_libraries(jail_sandbox: Sandbox, tmp_path: Path) -> None:
+    source = "import ctypes\ndef handler(event, context):\n    return bool(ctypes.CDLL('libown.so').cos)\n"
+    tree = a_tree(tmp_path, {"app.py": source})
+    (tree / "lib").mkdir()
+    shutil.copy(_mathematics(), tree / "lib" / "libown.so")
+
+    outcome = await outcome_of(a_version(OWN), tree, jail_sandbox)
+
+    assert outcome.answers[0].body == b"true"
+
+
+def _mathematics() -> str:
+    """The file of the system's libm, which every Python has loaded."""
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    return next(line.split()[-1] for line in lines if "/libm" in line)
