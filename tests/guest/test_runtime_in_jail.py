@@ -13,8 +13,10 @@ import pytest
 from scripted_host import Event, Outcome, ScriptedHost
 
 from raylambda.model.function import FunctionVersion, State
-from raylambda.runtime.catalog import NODE_RUNTIMES, PYTHON_RUNTIMES, Catalog
+from raylambda.runtime.catalog import NODE_RUNTIMES, PYTHON_RUNTIMES, Catalog, View
+from raylambda.runtime.cgroups import find_limits
 from raylambda.runtime.interpreters import SearchPlaces, base_interpreter
+from raylambda.runtime.process_isolation import ProcessSandbox
 from raylambda.runtime.python_packages import prepare
 from raylambda.runtime.sandbox import GuestSpec, RuntimeCommand, Sandbox
 
@@ -78,9 +80,11 @@ def a_version(runtime: str, **environment: str) -> FunctionVersion:
     )
 
 
-async def outcome_of(version: FunctionVersion, tree: Path, sandbox: Sandbox, catalog: Catalog = CATALOG) -> Outcome:
+async def outcome_of(
+    version: FunctionVersion, tree: Path, sandbox: Sandbox, catalog: Catalog = CATALOG, view: View = View.JAIL
+) -> Outcome:
     """Start the version as a host does, give it one event, and tell what came back."""
-    plan = catalog.plan(version, tree)
+    plan = catalog.plan(version, tree, view)
     written = bytearray()
     spec = GuestSpec("guest", tree, 256, 16, plan.init_interpreter, plan.mounts)
     guest = await sandbox.launch(spec, written.extend)
@@ -190,6 +194,25 @@ async def test_the_dynamic_linker_finds_the_functions_libraries(jail_sandbox: Sa
     outcome = await outcome_of(a_version(OWN), tree, jail_sandbox)
 
     assert outcome.answers[0].body == b"true"
+
+
+@pytest.mark.parametrize("runtime", [OWN, *NODES, "provided"])
+async def test_without_a_jail_the_same_runs_in_the_nodes_own_places(runtime: str, tmp_path: Path) -> None:
+    files = {
+        "app.py": "import os\ndef handler(event, context):\n    print('said')\n    return [os.getcwd(), __file__]\n",
+        "app.js": "exports.handler = async () => (process.stdout.write('said\\n'), [process.cwd(), __filename]);\n",
+        "bootstrap": PROVIDED_SOURCE,
+    }
+    tree = a_tree(tmp_path, files)
+    sandbox = ProcessSandbox(find_limits(tmp_path / "state"), tmp_path / "state")
+
+    outcome = await outcome_of(a_version(runtime), tree, sandbox, view=View.PLAIN)
+    await sandbox.close()
+
+    name = "app.js" if runtime in NODES else "app.py"
+    expected = "from bash" if runtime == "provided" else [str(tree), str(tree / name)]
+    assert json.loads(outcome.answers[0].body) == expected
+    assert outcome.stdout == "said\n"
 
 
 def _mathematics() -> str:
