@@ -16,7 +16,7 @@ from raylambda.model.errors import (
 )
 from raylambda.model.invocation import Call, Completion, Invocation, InvocationResult
 from raylambda.scheduling.admission import Admission, ThrottleReason
-from raylambda.scheduling.fleet_events import Refusal
+from raylambda.scheduling.fleet_events import Lease, Refusal
 from raylambda.scheduling.ports import HostLost, NoSuchEnvironment
 from raylambda.scheduling.registry import Registry, Target
 from raylambda.scheduling.shell import FleetShell, Place, PlacementRefused
@@ -26,7 +26,8 @@ _log = logging.getLogger(__name__)
 _ATTEMPTS = 3
 """Environments may end by themselves while they are idle; a call meets at most so many of them before it gives up."""
 
-Meter = Callable[[Target, InvocationResult], None]
+Meter = Callable[[Target, Lease, InvocationResult], None]
+"""Is told of every invocation that ran, after it has settled; ``Lease.cold`` says whether it waited for a start."""
 
 
 class Feed(Protocol):
@@ -42,7 +43,6 @@ class Invoker:
 
     A unit of concurrency and a lease are given back exactly once, however a call ends. A caller that is cancelled gives up
     the answer, not the invocation (lambda-reference.md 7), which goes on and settles by itself.
-    ``meter`` is told every invocation that ran.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Invoker:
         registry: Registry,
         admission: Admission,
         shell: FleetShell,
-        meter: Meter = lambda target, result: None,
+        meter: Meter = lambda target, lease, result: None,
     ) -> None:
         self._feed = feed
         self._registry = registry
@@ -80,9 +80,15 @@ class Invoker:
 
     async def _run_once(self, call: Call) -> Completion:
         """Try again when the environment was gone before the event reached it: nothing has run then."""
-        for _ in range(_ATTEMPTS):
-            with suppress(NoSuchEnvironment):
-                return await self._attempt(call)
+        try:
+            for _ in range(_ATTEMPTS):
+                with suppress(NoSuchEnvironment):
+                    return await self._attempt(call)
+        except LambdaError:
+            raise
+        except Exception as error:
+            _log.exception("invocation %s failed", call.request_id)
+            raise ServiceException("The platform failed to run the function.") from error
         raise ServiceException("The execution environments of the function keep ending by themselves.")
 
     async def _attempt(self, call: Call) -> Completion:
@@ -122,23 +128,19 @@ class Invoker:
         )
         try:
             return await place.host.invoke(place.lease.environment_id, invocation, target.label)
-        except NoSuchEnvironment:
-            raise
         except HostLost:
             self._shell.lose(place.lease.host_id)
             raise ServiceException(
                 "The host of the execution environment was lost while the function ran. It may have run in part."
             ) from None
-        except Exception as error:
-            _log.exception("invocation %s failed in its host", call.request_id)
-            raise ServiceException("The host of the execution environment failed.") from error
 
     def _settle(self, target: Target, place: Place | None, result: InvocationResult | None) -> None:
         self._admission.release(target.key)
-        if place is not None:
-            self._shell.give_back(place.lease, reusable=result is not None and result.reusable)
+        if place is None:
+            return
+        self._shell.give_back(place.lease, reusable=result is not None and result.reusable)
         if result is not None:
-            self._meter(target, result)
+            self._meter(target, place.lease, result)
 
 
 def _as_wire_error(refused: PlacementRefused) -> LambdaError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
@@ -28,6 +29,8 @@ from raylambda.scheduling.fleet_events import (
 from raylambda.scheduling.host_keeper import HostKeeper
 from raylambda.scheduling.ports import Host
 from raylambda.scheduling.registry import FunctionKey
+
+_log = logging.getLogger(__name__)
 
 _TICK_S = 1.0
 _CLOSING = "The platform is shutting down."
@@ -159,7 +162,10 @@ class FleetShell:
 
     async def _keep_time(self) -> None:
         while True:
-            self.tick()
+            try:
+                self.tick()
+            except Exception:
+                _log.exception("the fleet failed at a tick; time goes on")
             await self._sleep(_TICK_S)
 
 

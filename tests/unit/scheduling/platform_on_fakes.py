@@ -15,6 +15,7 @@ from raylambda.model.invocation import Call, InvocationResult
 from raylambda.scheduling.admission import Admission
 from raylambda.scheduling.capacity import FleetPolicy
 from raylambda.scheduling.fleet import Fleet
+from raylambda.scheduling.fleet_events import Lease
 from raylambda.scheduling.host_keeper import HostKeeper
 from raylambda.scheduling.invoker import Invoker
 from raylambda.scheduling.keep_alive import FixedIdleTime
@@ -50,7 +51,7 @@ class Platform:
     script: Script
     clock: ManualClock
     logs: list[LogLines] = field(default_factory=list)
-    metered: list[tuple[Target, InvocationResult]] = field(default_factory=list)
+    metered: list[tuple[Target, Lease, InvocationResult]] = field(default_factory=list)
 
     def is_settled(self) -> bool:
         """No unit and no lease is out."""
@@ -75,7 +76,7 @@ async def a_platform(
     clock, registry, admission = ManualClock(), Registry(lambda: 0.0), Admission(limit)
     fleet = Fleet(FleetPolicy(**policy), FixedIdleTime(600.0), lambda: f"{next(numbers):032x}")
     logs: list[LogLines] = []
-    metered: list[tuple[Target, InvocationResult]] = []
+    metered: list[tuple[Target, Lease, InvocationResult]] = []
     shell = FleetShell(fleet, HostKeeper(cluster, FakePackages(), logs.append, clock, silence_s), clock, never)
     invoker = Invoker(NothingToFollow(), registry, admission, shell, lambda *seen: metered.append(seen))
     registry.put(a_record())

@@ -63,7 +63,9 @@ async def test_a_call_runs_and_settles() -> None:
         assert invocation.request_id == "request-1"
         assert invocation.invoked_arn == "arn:aws:lambda:us-east-1:123456789012:function:hello:$LATEST"
         assert platform.is_settled()
-        assert [(target.key, result) for target, result in platform.metered] == [(KEY, completion.result)]
+        assert [(target.key, lease.cold, result) for target, lease, result in platform.metered] == [
+            (KEY, True, completion.result)
+        ]
 
 
 async def test_the_next_call_finds_the_environment_warm() -> None:
@@ -73,6 +75,7 @@ async def test_the_next_call_finds_the_environment_warm() -> None:
 
         [host] = platform.cluster.made
         assert len({environment_id for environment_id, _ in host.invocations}) == 1
+        assert [lease.cold for _, lease, _ in platform.metered] == [True, False, False]
 
 
 async def test_calls_at_the_same_time_run_in_environments_of_their_own() -> None:
