@@ -64,7 +64,7 @@ def test_a_unit_that_fails_spoils_nobody_elses(counting: CountingDatabase) -> No
     def fail(session: Session) -> None:
         raise ValueError("mine alone")
 
-    async def scenario() -> list[Any]:
+    async def scenario() -> tuple[Any, ...]:
         writer = GroupWriter(counting)
         twice = (accept(writer, "twice"), accept(writer, "twice"))
         return await asyncio.gather(
