@@ -81,7 +81,7 @@ class ConfinedGuest:
     async def run(self, command: RuntimeCommand) -> None:
         self._over_limit = None
         self._oom_kills_before = self._launch.limits.oom_kills()
-        if self._process_one.ended is None:
+        if self._exit.done() and self._process_one.ended is None:
             self._exit = asyncio.get_running_loop().create_future()
         try:
             frame = encode_run(replace(command, env={**command.env, **self._launch.guest_env}))

@@ -109,6 +109,7 @@ class ProcessOne:
                 self._child.kill()
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(SandboxError(f"the guest is over: {reason}"))
+            self._answer.exception()  # seen: whoever asked may have been cancelled
         self._on_end(reason)
 
     async def gone(self) -> None:
