@@ -156,9 +156,13 @@ exec "$@"
         Path(file.name).chmod(0o644)
         return file.name
 
-    def namespaces(self) -> set[str]:
-        """The test's own network namespaces, and the machine's."""
-        return {str(Path(f"/proc/{pid}/ns/net").readlink()) for pid in (self.node.pid, self.world.pid, os.getpid())}
+    def others(self) -> set[str]:
+        """Network namespaces that are none of the driver's: the test's own, and the machine's."""
+        return {network_of(pid) for pid in (self.node.pid, self.world.pid, os.getpid())}
+
+    def on_the_node(self, program: str) -> list[int]:
+        """Processes of this name in the node's network."""
+        return [pid for pid in _processes() if _is(pid, program, network_of(self.node.pid))]
 
     def close(self) -> None:
         for started in self._started:
@@ -251,7 +255,7 @@ class Driver:
 
 def namespaces_of(pid: int) -> set[str]:
     """Every network namespace that the process ``pid`` is in or has mounted, as the kernel names it."""
-    inside = {str(Path(f"/proc/{pid}/ns/net").readlink())}
+    inside = {network_of(pid)}
     mounted = (line.split()[3] for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines())
     return inside | {root for root in mounted if root.startswith("net:[")}
 
@@ -271,15 +275,15 @@ def _processes() -> Iterator[int]:
     return (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
 
 
-def running(program: str, namespaces: set[str]) -> list[int]:
-    """Processes of this name that are in one of these network namespaces."""
-    return [pid for pid in _processes() if _is(pid, program, namespaces)]
+def network_of(pid: int) -> str:
+    """The network namespace of a process, as the kernel names it."""
+    return str(Path(f"/proc/{pid}/ns/net").readlink())
 
 
-def _is(pid: int, program: str, namespaces: set[str]) -> bool:
+def _is(pid: int, program: str, network: str) -> bool:
     try:
         name = Path(f"/proc/{pid}/comm").read_text().strip()
-        return name.startswith(program) and str(Path(f"/proc/{pid}/ns/net").readlink()) in namespaces
+        return name.startswith(program) and network_of(pid) == network
     except OSError:
         return False
 

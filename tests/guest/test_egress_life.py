@@ -17,7 +17,6 @@ from tests.guest.egress_world import (
     World,
     impossible_here,
     namespaces_of,
-    running,
     seen_anywhere,
     wait_until,
 )
@@ -86,24 +85,24 @@ def test_the_killed_host_process_leaves_nothing(world: World) -> None:
     driver = world.driver()
     slots = driver.acquire(3)
     namespaces = namespaces_of(keeper_of(slots[0]))
-    assert len(namespaces - world.namespaces()) >= 4  # outbound, three guests, and what the pool has
-    assert running(GATEWAY_PROGRAM, world.namespaces())
+    assert len(namespaces - world.others()) >= 4  # outbound, three guests, and what the pool has
+    assert world.on_the_node(GATEWAY_PROGRAM)
 
     driver.kill()
 
-    wait_until(lambda: not seen_anywhere(namespaces - world.namespaces()), "all namespaces are gone")
-    wait_until(lambda: not running(GATEWAY_PROGRAM, world.namespaces()), "the gateway program is gone")
+    wait_until(lambda: not seen_anywhere(namespaces - world.others()), "all namespaces are gone")
+    wait_until(lambda: not world.on_the_node(GATEWAY_PROGRAM), "the gateway program is gone")
 
 
 def test_closing_leaves_nothing(world: World) -> None:
     with world.driver() as driver:
-        namespaces = namespaces_of(keeper_of(driver.slot())) - world.namespaces()
+        namespaces = namespaces_of(keeper_of(driver.slot())) - world.others()
 
         driver.do("close")
         driver.do("close")
 
         wait_until(lambda: not seen_anywhere(namespaces), "all namespaces are gone")
-        assert not running(GATEWAY_PROGRAM, world.namespaces())
+        assert not world.on_the_node(GATEWAY_PROGRAM)
         assert driver.do("acquire") == {"error": "Outbound networking is closed."}
 
 
@@ -121,7 +120,7 @@ def test_the_nodes_own_network_is_not_changed(world: World) -> None:
 def test_a_dead_gateway_program_is_started_again(world: World) -> None:
     with world.driver() as driver:
         slot = driver.slot()
-        for process in running(GATEWAY_PROGRAM, world.namespaces()):
+        for process in world.on_the_node(GATEWAY_PROGRAM):
             os.kill(process, signal.SIGKILL)
         assert driver.guest(slot, "tcp", INTERNET, "8000") != INTERNET
 
