@@ -49,8 +49,8 @@ __all__ = ["EnvironmentBusy", "EnvironmentStopped", "Host", "HostParts", "HostSe
 class HostSettings:
     """What a host is made with; it travels to the host's node.
 
-    ``state_dir`` is a directory on that node: unpacked packages below it are shared by its hosts, and what belongs to this
-    host alone is removed when it closes. An empty ``node_id`` is asked of Ray.
+    ``state_dir`` is a directory on that node (``~`` is its user's home): unpacked packages below it are shared by its hosts,
+    and what belongs to this host alone is removed when it closes. An empty ``node_id`` is asked of Ray.
     """
 
     host_id: str
@@ -68,7 +68,12 @@ class HostSettings:
     @property
     def own_dir(self) -> Path:
         """What this host alone writes to."""
-        return self.state_dir / "hosts" / self.host_id
+        return self.state_dir.expanduser() / "hosts" / self.host_id
+
+    @property
+    def code_dir(self) -> Path:
+        """The unpacked packages of the node."""
+        return self.state_dir.expanduser() / "code"
 
 
 @dataclass(frozen=True)
@@ -88,10 +93,13 @@ class HostParts:
 
 async def gather_parts(settings: HostSettings) -> HostParts:
     """The real ones, as this node has them; raises ``SandboxError`` when it cannot isolate as asked."""
-    settings.own_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    own_dir = settings.own_dir
+    own_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     return HostParts(
-        sandbox=await make_sandbox(settings.isolation, settings.network, settings.egress_allow, settings.own_dir),
-        trees=CodeTrees(settings.state_dir / "code"),
+        sandbox=await make_sandbox(
+            settings.isolation, settings.network, settings.egress_allow, own_dir, _cluster_addresses
+        ),
+        trees=CodeTrees(settings.code_dir),
         catalog=Catalog(settings.runtimes),
         node_id=settings.node_id or ray.get_runtime_context().get_node_id(),
         view=View.PLAIN if settings.isolation == "process" else View.JAIL,
@@ -260,6 +268,14 @@ async def _fetch(start: StartEnvironment) -> bytes:
     except Exception as error:
         raise StartRefused(f"the package {start.version.code_sha256} cannot be fetched: {error}") from error
     return data
+
+
+def _cluster_addresses() -> list[str]:
+    """The nodes of the cluster, which functions may not reach."""
+    if not ray.is_initialized():
+        return []
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]
+    return [node["NodeManagerAddress"] for node in nodes if node["Alive"]]
 
 
 def _gpu_devices() -> tuple[str, ...]:
