@@ -1,0 +1,170 @@
+"""Hosts and nodes that die under load: only what ran there fails, nothing leaks, and the next call works."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import ray
+from ray.actor import ActorHandle
+from ray.cluster_utils import Cluster
+
+from raylambda.environment.host import Host as HostActor
+from raylambda.environment.host import HostSettings
+from raylambda.model.clock import SystemClock
+from raylambda.model.errors import ServiceException
+from raylambda.model.function import FunctionRecord
+from raylambda.model.invocation import Call, Completion
+from raylambda.scheduling.actor import RayCluster, RayPackages
+from raylambda.scheduling.admission import Admission
+from raylambda.scheduling.capacity import FleetPolicy
+from raylambda.scheduling.fleet import Fleet
+from raylambda.scheduling.host_keeper import HostKeeper
+from raylambda.scheduling.host_options import HostSizing
+from raylambda.scheduling.invoker import Invoker
+from raylambda.scheduling.keep_alive import FixedIdleTime
+from raylambda.scheduling.ports import HostSize
+from raylambda.scheduling.registry import Registry
+from raylambda.scheduling.shell import FleetShell
+from raylambda.testing.codestore import MemoryCodeStore
+from tests.builders import a_version, a_zip
+
+pytestmark = [pytest.mark.anyio, pytest.mark.cluster, pytest.mark.timeout(300)]
+
+KEY = ("123456789012", "us-east-1", "hello")
+FUNCTION = """
+import time
+
+def handler(event, context):
+    time.sleep(event)
+    return event
+"""
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A head that takes no hosts, and nodes that tests add."""
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    ray.init(cluster.address, log_to_driver=False, logging_level=logging.ERROR)
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+class NothingToFollow:
+    async def caught_up(self) -> None:
+        return None
+
+
+@dataclass
+class Platform:
+    invoker: Invoker
+    admission: Admission
+    fleet: Fleet
+    shell: FleetShell
+
+    async def call(self, seconds: float) -> Completion:
+        return await self.invoker.invoke(
+            Call("123456789012", "us-east-1", "hello", None, str(uuid4()), str(seconds).encode())
+        )
+
+    def hosts(self) -> list[dict[str, Any]]:
+        hosts: list[dict[str, Any]] = self.fleet.describe()["hosts"]  # type: ignore[assignment]
+        return hosts
+
+    def leased(self, host: dict[str, Any]) -> int:
+        return sum(environment["state"] == "leased" for environment in host["environments"])
+
+
+@asynccontextmanager
+async def a_platform(state_dir: Path) -> AsyncIterator[Platform]:
+    """Hosts hold four environments each; a node of one CPU has room for one host."""
+    store = MemoryCodeStore()
+    sha256 = store.put(a_zip({"app.py": FUNCTION}))
+    version = a_version(code_sha256=sha256, timeout_s=60, memory_mb=256)
+
+    def make_actor(host_id: str, size: HostSize, options: dict[str, Any]) -> ActorHandle[Any]:
+        settings = HostSettings(host_id, state_dir, isolation="process", network="host", poll_s=0.2)
+        actor_class: Any = ray.remote(HostActor)
+        actor: ActorHandle[Any] = actor_class.options(**options).remote(settings)
+        return actor
+
+    clock, registry, admission = SystemClock(), Registry(), Admission()
+    fleet = Fleet(FleetPolicy(host_retry_s=1.0), FixedIdleTime(600.0), lambda: uuid4().hex)
+    ray_cluster = RayCluster(make_actor, HostSizing(memory_mb=1024), creation_limit_s=30.0)
+    keeper = HostKeeper(ray_cluster, RayPackages(store.get), lambda lines: None, clock)
+    shell = FleetShell(fleet, keeper, clock)
+    registry.put(FunctionRecord(*KEY, {"$LATEST": version}))
+    await shell.open()
+    try:
+        yield Platform(Invoker(NothingToFollow(), registry, admission, shell), admission, fleet, shell)
+    finally:
+        await shell.close()
+
+
+async def until(condition: Callable[[], object], within_s: float = 60.0) -> None:
+    async with asyncio.timeout(within_s):
+        while not condition():  # noqa: ASYNC110 - the condition is the state of other processes
+            await asyncio.sleep(0.05)
+
+
+async def eight_calls_on_two_hosts(platform: Platform) -> list[asyncio.Future[Completion]]:
+    calls = [asyncio.ensure_future(platform.call(8.0)) for _ in range(8)]
+    await until(lambda: sum(platform.leased(host) for host in platform.hosts()) == 8)
+    assert [platform.leased(host) for host in platform.hosts()] == [4, 4]
+    return calls
+
+
+async def nothing_leaked(platform: Platform) -> None:
+    platform.admission.check()
+    platform.fleet.check()
+    assert platform.admission.units(KEY) == 0
+    assert sum(platform.leased(host) for host in platform.hosts()) == 0
+    assert (await platform.call(0)).result.payload == b"0"
+
+
+async def test_a_killed_host_fails_only_the_calls_that_ran_on_it(cluster: Cluster, tmp_path: Path) -> None:
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    async with a_platform(tmp_path) as platform:
+        calls = await eight_calls_on_two_hosts(platform)
+        assert len({host["node_id"] for host in platform.hosts()}) == 2
+
+        os.kill(platform.shell.hosts()[0].pid, signal.SIGKILL)
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+
+        assert sum(isinstance(outcome, ServiceException) for outcome in outcomes) == 4
+        assert sum(isinstance(outcome, Completion) for outcome in outcomes) == 4
+        await nothing_leaked(platform)
+    for node in nodes:
+        cluster.remove_node(node)
+
+
+async def test_a_lost_node_fails_only_the_calls_that_ran_on_it(cluster: Cluster, tmp_path: Path) -> None:
+    nodes = {node.node_id: node for node in (cluster.add_node(num_cpus=1) for _ in range(2))}
+    async with a_platform(tmp_path) as platform:
+        calls = await eight_calls_on_two_hosts(platform)
+        lost = nodes.pop(platform.hosts()[0]["node_id"])
+
+        cluster.remove_node(lost, allow_graceful=False)
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+
+        assert sum(isinstance(outcome, ServiceException) for outcome in outcomes) == 4
+        assert sum(isinstance(outcome, Completion) for outcome in outcomes) == 4
+        await until(lambda: {host["node_id"] for host in platform.hosts()} - {""} == set(nodes))
+        await nothing_leaked(platform)
+    for node in nodes.values():
+        cluster.remove_node(node)
