@@ -22,6 +22,7 @@ from rich.table import Table
 
 from bench import memory, rie
 from bench.lean_client import LeanClient
+from raylambda.sdk import Client
 from raylambda.testing.platform import Platform, running_platform
 
 HANDLER = 'def handler(event, context):\n    return {"hello": event}\n'
@@ -80,7 +81,7 @@ async def measure(platform: Platform, client: Any) -> list[Row]:
     deploy(client, "bench-warm")
     async with LeanClient(platform) as lean:
         console.print("warm calls ...")
-        warm = await warm_path(lean)
+        warm = await warm_path(lean, ray_address(platform))
         console.print("cold starts ...")
         cold = await cold_starts(lean, client)
         console.print("memory ...")
@@ -89,11 +90,19 @@ async def measure(platform: Platform, client: Any) -> list[Row]:
     return [warm, cold, idle, growth]
 
 
-async def warm_path(lean: LeanClient) -> Row:
+def ray_address(platform: Platform) -> str:
+    """The platform's own cluster; there may be others on this machine."""
+    address: str = Client(platform.endpoint, platform.access_key_id, platform.secret, platform.region).status()[
+        "ray_address"
+    ]
+    return address
+
+
+async def warm_path(lean: LeanClient, address: str) -> Row:
     """Signed HTTP to function and back over Ray, against awaiting a bare actor's method; rounds alternate."""
     ours: list[float] = []
     floor: list[float] = []
-    with bare_actor() as actor:
+    with bare_actor(address) as actor:
         for _ in range(ROUNDS):
             request = lean.prepare("bench-warm", PAYLOAD)
             ours += [(await lean.send(request))[1] for _ in range(CALLS_PER_ROUND)]
@@ -106,9 +115,9 @@ async def warm_path(lean: LeanClient) -> Row:
 
 
 @contextmanager
-def bare_actor() -> Iterator[Any]:
+def bare_actor(address: str) -> Iterator[Any]:
     """An actor that does nothing, on the platform's own cluster."""
-    ray.init(address="auto", log_to_driver=False, namespace="bench")
+    ray.init(address=address, log_to_driver=False, namespace="bench")
 
     class Bare:
         async def ping(self) -> int:

@@ -282,6 +282,7 @@ async def _status(settings: Settings, shell: FleetShell, dispatcher: Dispatcher)
         "time": time.time(),
         "auth": settings.auth,
         "store": "sqlite" if settings.database_url is None else settings.database_url.partition(":")[0],
+        "ray_address": ray.get_runtime_context().gcs_address,
         "nodes": [_node(node) for node in nodes],
         "hosts": [_host(facts) for facts in shell.hosts()],
         "fleet": shell.describe(),

@@ -10,12 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from raylambda.sdk import Client
 
 START_LIMIT_S = 120.0
 
@@ -78,15 +78,13 @@ def _free_port() -> int:
 
 def _wait_until_healthy(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> float:
     began = time.monotonic()
+    client = Client(endpoint, "", "", "")  # health needs no signature
     while time.monotonic() - began < START_LIMIT_S:
         if process.poll() is not None:
             raise PlatformFailed(f"raylambda up ended with status {process.returncode}:\n{_tail(log)}")
-        try:
-            with urllib.request.urlopen(f"{endpoint}/_raylambda/health", timeout=2) as answer:
-                if answer.status == 200:
-                    return time.monotonic() - began
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
+        if client.health():
+            return time.monotonic() - began
+        time.sleep(0.1)
     raise PlatformFailed(f"raylambda up was not healthy after {START_LIMIT_S:.0f} s:\n{_tail(log)}")
 
 
