@@ -16,7 +16,8 @@ The fleet takes one event (``fleet_events``, past tense) and returns commands (i
 
 * ``fleet_state``  the books: hosts, environments with their states and transitions, pools
 * ``placements``   who waits for an environment, and who gets which
-* ``capacity``     hosts: where there is room, when one is made or released; ``placement`` chooses, ``keep_alive`` expires
+* ``capacity``     where there is room on the hosts that run; ``placement`` chooses, ``keep_alive`` expires
+* ``host_supply``  when a host is made, kept or released
 * ``environment_events``, ``host_events``  what follows when one of them changes
 * ``fleet_audit``  invariants (``check``) and description, for tests and for people
 

@@ -22,7 +22,14 @@ from raylambda.model.environment import (
     StartRefused,
 )
 from raylambda.model.invocation import Invocation, InvocationResult
-from raylambda.scheduling.host_options import HostSizing, NodeOffer, actor_options, setup_failure, what_is_missing
+from raylambda.scheduling.host_options import (
+    HostSizing,
+    NodeOffer,
+    actor_options,
+    installs_packages,
+    setup_failure,
+    what_is_missing,
+)
 from raylambda.scheduling.ports import Host, HostClass, HostLost, HostNotMade, HostSize, Unplaceable
 from raylambda.store.codestore import CodeMissing
 from raylambda.store.errors import StoreUnavailable
@@ -160,7 +167,7 @@ class RayCluster:
             raise
 
     async def _open(self, actor: ActorHandle[Any], host_class: HostClass) -> HostFacts:
-        limit_s = self._build_limit_s if host_class.options.runtime_env else self._creation_limit_s
+        limit_s = self._build_limit_s if installs_packages(host_class.options) else self._creation_limit_s
         try:
             async with asyncio.timeout(limit_s):
                 facts: HostFacts = await actor.open.remote()

@@ -12,15 +12,17 @@ from raylambda.scheduling.fleet_events import (
     VersionRetired,
 )
 from raylambda.scheduling.fleet_state import GONE, IDLE, STARTING, Environment, FleetState
+from raylambda.scheduling.host_supply import HostSupply
 from raylambda.scheduling.placements import Placements
 
 
 class EnvironmentEvents:
     """Handlers of the fleet; events about an environment that is gone by then change nothing."""
 
-    def __init__(self, state: FleetState, capacity: Capacity, placements: Placements) -> None:
+    def __init__(self, state: FleetState, capacity: Capacity, supply: HostSupply, placements: Placements) -> None:
         self._state = state
         self._capacity = capacity
+        self._supply = supply
         self._placements = placements
 
     def ready(self, event: EnvironmentReady) -> None:
@@ -69,6 +71,6 @@ class EnvironmentEvents:
 
     def _room_came(self, environment: Environment) -> None:
         self._capacity.start_queued(environment.host)
-        self._capacity.release_if_leaving(environment.host)
+        self._supply.release_if_leaving(environment.host)
         self._placements.serve(environment.pool)
         self._placements.retry_starved(environment.host.host_class.name)

@@ -25,6 +25,7 @@ from raylambda.scheduling.fleet_events import (
 )
 from raylambda.scheduling.fleet_state import FleetState, NewId
 from raylambda.scheduling.host_events import HostEvents
+from raylambda.scheduling.host_supply import HostSupply
 from raylambda.scheduling.keep_alive import KeepAlive
 from raylambda.scheduling.placements import Placements
 
@@ -39,10 +40,11 @@ class Fleet:
     def __init__(self, policy: FleetPolicy, keep_alive: KeepAlive, new_id: NewId) -> None:
         self._keep_alive = keep_alive
         self._state = FleetState()
-        self._capacity = Capacity(self._state, policy, new_id)
-        self._placements = Placements(self._state, self._capacity, policy)
-        environments = EnvironmentEvents(self._state, self._capacity, self._placements)
-        hosts = HostEvents(self._state, self._capacity, self._placements)
+        self._capacity = Capacity(self._state, new_id)
+        self._supply = HostSupply(self._state, self._capacity, policy, new_id)
+        self._placements = Placements(self._state, self._capacity, self._supply, policy)
+        environments = EnvironmentEvents(self._state, self._capacity, self._supply, self._placements)
+        hosts = HostEvents(self._state, self._supply, self._placements)
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
             PlacementRequested: self._placements.requested,
             PlacementAbandoned: self._placements.abandoned,
@@ -68,10 +70,10 @@ class Fleet:
         for environment in tuple(self._state.idle.values()):
             if not self._keep_alive.keeps(environment.pool.version, self._state.now - environment.since):
                 self._capacity.stop(environment)
-        self._capacity.release_idle_hosts()
+        self._supply.release_idle_hosts()
         for pool in tuple(self._state.starved.values()):
             self._placements.serve(pool)
-        self._capacity.keep_head_room()
+        self._supply.keep_head_room()
 
     def story(self, subject: str) -> list[dict[str, object]]:
         """How an environment or a host got where it is: time, turn, cause, from, to; oldest first."""

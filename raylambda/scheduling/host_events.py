@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from raylambda.scheduling.capacity import Capacity
 from raylambda.scheduling.fleet_events import HostFailed, HostLost, HostReady, Refusal, ReleaseHost
 from raylambda.scheduling.fleet_state import GONE, FleetState, HostRecord, Pool
+from raylambda.scheduling.host_supply import HostSupply
 from raylambda.scheduling.placements import Placements
 
 
 class HostEvents:
     """Handlers of the fleet."""
 
-    def __init__(self, state: FleetState, capacity: Capacity, placements: Placements) -> None:
+    def __init__(self, state: FleetState, supply: HostSupply, placements: Placements) -> None:
         self._state = state
-        self._capacity = capacity
+        self._supply = supply
         self._placements = placements
 
     def ready(self, event: HostReady) -> None:
@@ -21,7 +21,7 @@ class HostEvents:
         if host is None:
             self._state.order(ReleaseHost(event.host_id))
             return
-        self._capacity.host_is_ready(host, event.node_id, event.memory_mb)
+        self._supply.host_is_ready(host, event.node_id, event.memory_mb)
         self._placements.retry_starved(host.host_class.name)
 
     def failed(self, event: HostFailed) -> None:
@@ -29,12 +29,12 @@ class HostEvents:
         host = self._state.hosts.get(event.host_id)
         if host is None:
             return
-        self._capacity.host_failed(host, event.error, retry=not event.unplaceable or not self._waited_for(host))
+        self._supply.host_failed(host, event.error, retry=not event.unplaceable or not self._waited_for(host))
         if event.unplaceable:
             for pool in self._waited_for(host):
                 self._placements.refuse_unmet(pool, Refusal.UNPLACEABLE, event.error)
         elif self._waited_for(host):
-            self._capacity.yield_to(host.host_class)
+            self._supply.yield_to(host.host_class)
         self._placements.retry_starved(host.host_class.name)
 
     def _waited_for(self, host: HostRecord) -> list[Pool]:
@@ -56,4 +56,4 @@ class HostEvents:
         for pool in pools.values():
             self._placements.serve(pool)
         self._placements.retry_starved(host.host_class.name)
-        self._capacity.keep_head_room()
+        self._supply.keep_head_room()

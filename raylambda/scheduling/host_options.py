@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from raylambda.model.ray_options import RayOptions
 from raylambda.scheduling.ports import HostClass, HostSize
 
 MB_PER_VCPU = 1769
@@ -68,6 +69,11 @@ def actor_options(host_class: HostClass, size: HostSize, host_id: str, *, whole_
         "max_restarts": 0,
         "max_task_retries": 0,
     }
+
+
+def installs_packages(options: RayOptions) -> bool:
+    """Whether a host must be given packages before it runs, which may take minutes; variables alone take seconds."""
+    return bool(options.runtime_env.keys() - {"env_vars"})
 
 
 def what_is_missing(nodes: Sequence[NodeOffer], options: Mapping[str, Any]) -> str | None:

@@ -13,6 +13,7 @@ from raylambda.scheduling.fleet_events import (
     RefusePlacement,
 )
 from raylambda.scheduling.fleet_state import GONE, LEASED, QUEUED, Environment, FleetState, Pool
+from raylambda.scheduling.host_supply import HostSupply
 from raylambda.scheduling.start_rate import StartRate
 
 
@@ -21,9 +22,10 @@ class Placements:
     waiting placement has a start under way or its pool is ``starved``, that is, tried again whenever room may have come.
     """
 
-    def __init__(self, state: FleetState, capacity: Capacity, policy: FleetPolicy) -> None:
+    def __init__(self, state: FleetState, capacity: Capacity, supply: HostSupply, policy: FleetPolicy) -> None:
         self._state = state
         self._capacity = capacity
+        self._supply = supply
         self._policy = policy
         self._start_rate = StartRate(STARTS_PER_FUNCTION, STARTS_WINDOW_S)
         self._waiting: dict[int, Pool] = {}
@@ -64,12 +66,12 @@ class Placements:
         if pool.unmet <= 0:
             self._state.starved.pop(pool.key, None)
             return
-        obstacle = self._capacity.never_fits(pool)
+        obstacle = self._supply.never_fits(pool)
         if obstacle is not None:
             self.refuse_unmet(pool, Refusal.UNPLACEABLE, obstacle)
             return
         self._state.starved[pool.key] = pool
-        self._capacity.ask_for_host(pool.host_class, pool.memory_mb)
+        self._supply.ask_for_host(pool.host_class, pool.memory_mb)
 
     def _drop_surplus(self, pool: Pool) -> None:
         """Give up places in the queue of a host that nobody needs any more."""
@@ -112,7 +114,7 @@ class Placements:
         self._start_rate.prune(self._state.now)
 
     def _no_capacity(self, pool: Pool, limit_s: float) -> str:
-        error = self._capacity.last_error(pool.host_class.name)
+        error = self._supply.last_error(pool.host_class.name)
         because = f" The last host that was asked for failed: {error}" if error else ""
         return f"No execution environment became available within {limit_s:g} seconds.{because}"
 

@@ -146,19 +146,16 @@ class FleetShell:
     def _carry_out(self, command: FleetCommand) -> None:
         match command:
             case GrantLease(lease):
-                self._grant(lease)
+                answer = self._placements.pop(lease.placement_id)
+                if answer.cancelled():
+                    # The taker has had no turn yet to say that it was cancelled; after this turn the lease goes back.
+                    asyncio.get_running_loop().call_soon(lambda: self.give_back(lease, reusable=True))
+                else:
+                    answer.set_result(Place(lease, self._keeper.host(lease.host_id)))
             case RefusePlacement(placement_id, refusal, message):
                 _fail(self._placements.pop(placement_id), PlacementRefused(refusal, message))
             case _ if not self._closing:
                 self._keeper.carry_out(command, self._feed)
-
-    def _grant(self, lease: Lease) -> None:
-        answer = self._placements.pop(lease.placement_id)
-        if answer.cancelled():
-            # The taker was cancelled and has had no turn yet to say so; after this turn the lease goes back.
-            asyncio.get_running_loop().call_soon(lambda: self.give_back(lease, reusable=True))
-        else:
-            answer.set_result(Place(lease, self._keeper.host(lease.host_id)))
 
     async def _keep_time(self) -> None:
         while True:

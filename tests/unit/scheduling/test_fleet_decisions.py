@@ -263,6 +263,13 @@ def test_where_packages_must_be_installed_first_a_placement_waits_longer() -> No
     only(fleet.wait(1), RefusePlacement)
 
 
+def test_variables_alone_make_nobody_wait_longer() -> None:
+    fleet = FleetDriver(placement_limit_s=60, build_limit_s=600)
+    fleet.request(a_version(ray_options=RayOptions(runtime_env={"env_vars": {"A": "b"}})))
+
+    only(fleet.wait(60), RefusePlacement)
+
+
 def test_a_failed_start_refuses_the_placement_that_waited_longest() -> None:
     fleet = FleetDriver()
     fleet.a_host()
