@@ -27,7 +27,7 @@ check: setup ## format, lint, types, import contracts, shape, unit and contract 
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy
-	cd raylambda/runtime/bootstrap && $(CURDIR)/.venv/bin/mypy --config-file= --strict *.py
+	cd raylambda/runtime/bootstrap && $(CURDIR)/.venv/bin/mypy --config-file= --strict --explicit-package-bases --cache-dir $(CURDIR)/.mypy_cache/bootstrap *.py
 	.venv/bin/lint-imports
 	$(PY) -m pytest tests/unit tests/contract
 
