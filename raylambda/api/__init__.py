@@ -9,6 +9,9 @@ What comes in is an operation of the table with its labels, query and JSON body 
 * ``validation``    pydantic's errors in AWS's words (lambda-reference.md 1)
 * ``dispatch``      binds a request to its model, calls the operation, renders the answer
 * ``addressing``    which function and qualifier a client means
+* ``settings``      what a client may set of a function, and the rules; pure. ``runtimes``: the names of runtimes
+* ``configuration`` ``FunctionConfiguration``, made from a row; ``states``: Pending, Active, InProgress; ``pages``: markers
+* ``s3_source``     packages out of S3
 * ``functions``, ``function_code``, ``function_configuration``, ``versions``, ``aliases``, ``concurrency``, ``tags``,
   ``account``, ``ray_options``   the resources
 

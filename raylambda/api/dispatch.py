@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, get_origin
@@ -13,6 +14,7 @@ from raylambda.api.wire import Wire, render
 from raylambda.model.errors import SerializationException
 
 _WITH_BODY = frozenset({"POST", "PUT"})
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def _refuse_unstorable(document: Mapping[str, Any]) -> None:
 
 
 def _is_unstorable(text: str) -> bool:
-    return "\0" in text or (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text))
+    return "\0" in text or (not text.isascii() and _SURROGATE.search(text) is not None)
 
 
 def _texts(value: object) -> Iterator[str]:

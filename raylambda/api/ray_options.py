@@ -1,5 +1,8 @@
 """The Ray options of a function: raylambda's own resource, with Ray's own member names (``model.ray_options``).
 
+Whoever may set them may run code on the nodes outside every jail: an installer builds packages, and the variables are those
+of the host itself. So they need the same key as every other operation, and no function can reach them.
+
 They belong to the function and not to a version, and changing them gives every version a new generation
 (``store.reads``), so that running environments are replaced by ones on hosts of the new class.
 """

@@ -18,6 +18,8 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 CONSTRAINT: Final = "constraint"
 NOT_NULL: Final = "Member must not be null"
+LONGEST_TEXT: Final = 16_384
+"""No constrained member may be longer, so longer text is not matched against patterns."""
 
 _Check = Callable[[Any], tuple[str, ...]]
 _LETTERS = r"[\w .:/=+\-@\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*"
@@ -66,7 +68,7 @@ class Text:
     def broken(self, value: str) -> tuple[str, ...]:
         """The rules that ``value`` breaks."""
         broken = _outside(len(value), self.most, self.least, "length")
-        if self.pattern is not None and not _matches(self.pattern, self.regex, value):
+        if self._mismatches(value):
             broken += self._pattern_rule()
         if self.values and value not in self.values:
             broken += self._values_rule()
@@ -75,6 +77,14 @@ class Text:
     def element_rules(self) -> tuple[str, ...]:
         """The rules as AWS prints them for the elements of a list or map: enums are said not to be null."""
         return (*self.rules(), NOT_NULL) if self.values else self.rules()
+
+    def _mismatches(self, value: str) -> bool:
+        """Whether the pattern is broken. A request may hold 70 MB of text, and no pattern takes text as long as that."""
+        if self.pattern is None:
+            return False
+        if len(value) > LONGEST_TEXT:
+            return self.most is None
+        return _compiled(self.pattern, self.regex).fullmatch(value) is None
 
     def _pattern_rule(self) -> tuple[str, ...]:
         return () if self.pattern is None else (f"Member must satisfy regular expression pattern: {self.pattern}",)
@@ -150,10 +160,6 @@ def _compiled(pattern: str, regex: str | None) -> re.Pattern[str]:
     return re.compile(pattern, re.ASCII) if regex is None else re.compile(regex)
 
 
-def _matches(pattern: str, regex: str | None, value: str) -> bool:
-    return _compiled(pattern, regex).fullmatch(value) is not None
-
-
 def _composed(subject: str, rules: Sequence[str]) -> str:
     return f"{subject} must satisfy constraint: [{', '.join(rules)}]"
 
@@ -191,7 +197,7 @@ _ACCESS_POINT = (
     r"|^arn:aws[-a-z]*:s3files:[0-9a-z-:]+:file-system/fs-[0-9a-f]{17,40}/access-point/fsap-[0-9a-f]{17,40}"
 )
 _TAG = r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)"
-_TAG_KEY = Text(128, 1, _TAG, regex=_LETTERS)
+TAG_KEY = Text(128, 1, _TAG, regex=_LETTERS)
 
 NAME_LENGTH: Final = 64
 """The longest name of a function; ``FunctionName`` also takes an ARN and is longer."""
@@ -245,5 +251,5 @@ MaxItems = Annotated[int, Field(strict=False), Number(10000, 1)]
 """A query parameter, so it is read from text."""
 ReservedConcurrency = Annotated[int, Number(least=0)]
 TaggableResource = Annotated[str, Text(10000, 1, _TAGGABLE)]
-Tags = Annotated[dict[str, str], Entries(_TAG_KEY, Text(256, 0, _TAG, regex=_LETTERS))]
-TagKeys = Annotated[list[str], Elements(each=_TAG_KEY)]
+Tags = Annotated[dict[str, str], Entries(TAG_KEY, Text(256, 0, _TAG, regex=_LETTERS))]
+TagKeys = Annotated[list[str], Elements(each=TAG_KEY)]

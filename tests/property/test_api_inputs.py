@@ -15,6 +15,7 @@ from raylambda.api.operation import Operation
 from raylambda.api.table import OPERATIONS, OWN_OPERATIONS
 from raylambda.api.wire import Wire
 from raylambda.model.errors import LambdaError
+from raylambda.store.changes import newest_change
 from raylambda.store.engine import Database, migrate, open_engine
 from tests.unit.api.control_plane import ARN, ROLE, ControlPlane, a_function, labels_of, zip_member
 
@@ -98,12 +99,13 @@ def queries_of(row: Operation) -> st.SearchStrategy[dict[str, list[str]]]:
     return st.dictionaries(st.sampled_from([*row.query, "Other"]), st.lists(texts, max_size=3), max_size=2)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def plane() -> ControlPlane:
     engine = open_engine("sqlite://")
     migrate(engine)
     plane = ControlPlane(Database(engine))
     plane.buckets[("bucket", "key", None)] = b"PK not really"
+    restore(plane)
     return plane
 
 
@@ -112,14 +114,17 @@ def test_every_input_is_answered_or_refused(plane: ControlPlane, row: Operation)
     @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.data())
     def one_request(data: st.DataObject) -> None:
-        restore(plane)
         labels = {label: data.draw(st.sampled_from(LABELS[label]) | texts, label=label) for label in labels_of(row)}
         query = data.draw(queries_of(row), label="query")
         body = data.draw(bodies_of(row), label="body")
 
-        refusal_or_answer(plane, lambda: plane.send(row, labels, query, body))
-
-        check(plane)
+        before = newest(plane)
+        try:
+            refusal_or_answer(plane, lambda: plane.send(row, labels, query, body))
+            check(plane)
+        finally:
+            if newest(plane) != before:
+                restore(plane)
 
     one_request()
 
@@ -132,15 +137,20 @@ def restore(plane: ControlPlane) -> None:
     plane.call("CreateAlias", FunctionName="fn", Name="live", FunctionVersion="1")
 
 
+def newest(plane: ControlPlane) -> int:
+    with plane.database.reading() as session:
+        return newest_change(session)
+
+
 def refusal_or_answer(plane: ControlPlane, act: Callable[[], Answer]) -> None:
-    before = plane.changes()
+    before = newest(plane)
     try:
         answer = act()
     except LambdaError as error:
         assert 400 <= error.status < 500
         assert error.code
         json.dumps(error.body())
-        assert plane.changes() == before
+        assert newest(plane) == before
         return
     assert 200 <= answer.status < 300
     assert (answer.status == 204) == (answer.body == b"")

@@ -64,12 +64,19 @@ def test_digits_are_ascii(digits: str) -> None:
 
 @pytest.mark.parametrize("key", ["team", "cost center", "größe", "数", "a/b:c=d+e-f@g_h.i", "\u2167", "½"])
 def test_tags_are_letters_numbers_separators_and_some_signs(key: str) -> None:
-    assert names._TAG_KEY.broken(key) == ()
+    assert names.TAG_KEY.broken(key) == ()
 
 
 @pytest.mark.parametrize("key", ["", "a#b", "a\tb", "a\nb", "*", "a" * 129, "\U0001f600"])
 def test_what_no_tag_may_be(key: str) -> None:
-    assert names._TAG_KEY.broken(key) != ()
+    assert names.TAG_KEY.broken(key) != ()
+
+
+def test_text_without_end_is_not_matched_against_a_pattern() -> None:
+    endless = "a" * 70_000_000
+
+    assert Text(3, pattern="[b]*").broken(endless) == ("Member must have length less than or equal to 3",)
+    assert Text(pattern="[a-zA-Z]([a-zA-Z0-9_])+").broken(endless) != ()
 
 
 def test_numbers_have_limits_on_both_sides() -> None:
