@@ -8,6 +8,7 @@ at ``settings.ray_address``.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import logging
 import os
@@ -30,7 +31,7 @@ from raylambda.api.s3_source import S3Source
 from raylambda.environment.host import Host, HostSettings
 from raylambda.frontdoor.app import create_app
 from raylambda.frontdoor.code_links import CodeLinks
-from raylambda.frontdoor.keys import KeyRing, link_secret, root_key
+from raylambda.frontdoor.keys import KeyRing, keep_secret, link_secret, root_key
 from raylambda.frontdoor.seams import FrontDoor
 from raylambda.frontdoor.server import make_server
 from raylambda.frontdoor.signing import AnyKey, Authenticator, SignatureCheck
@@ -48,11 +49,11 @@ from raylambda.scheduling.host_keeper import HostKeeper
 from raylambda.scheduling.host_options import HostSizing
 from raylambda.scheduling.invoker import Invoker
 from raylambda.scheduling.keep_alive import FixedIdleTime
-from raylambda.scheduling.ports import HostSize
+from raylambda.scheduling.ports import Cluster, HostSize, PackageShelf
 from raylambda.scheduling.registry import Registry
 from raylambda.scheduling.shell import FleetShell
 from raylambda.scheduling.store_feed import StoreFeed
-from raylambda.settings import Settings
+from raylambda.settings import AccessKey, Settings
 from raylambda.store.codestore import LocalCodeStore
 from raylambda.store.engine import Database, migrate, open_engine
 from raylambda.telemetry.logs import LogKeeper
@@ -60,6 +61,7 @@ from raylambda.telemetry.logs import LogKeeper
 Say = Callable[[str], None]
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what a client on this machine connects to instead
 _OBJECT_STORE_BYTES = 512 * 1024 * 1024
 _DRAIN_S = 10
 _DAY_S = 86_400.0
@@ -72,8 +74,7 @@ class BootError(Exception):
 def run(settings: Settings, say: Say) -> None:
     """Run a platform until SIGINT or SIGTERM; ``say`` gets a line for every step. Raises ``BootError``."""
     _check(settings)
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _listener(settings) as listener:
+    with _home(settings.home), _listener(settings) as listener:
         say("Starting Ray" if settings.ray_address is None else f"Joining the Ray cluster at {settings.ray_address}")
         with ray_cluster(settings):
             uvloop.run(_serve(settings, listener, say))
@@ -85,6 +86,28 @@ def _check(settings: Settings) -> None:
             f"RAYLAMBDA_AUTH=none lets anybody run code; it is refused on {settings.host}: "
             "listen on 127.0.0.1, or set RAYLAMBDA_AUTH=sigv4"
         )
+
+
+@contextmanager
+def _home(home: Path) -> Iterator[None]:
+    """The data directory, ours alone: two platforms would each start environments for the same functions."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise BootError(f"RAYLAMBDA_HOME cannot be used: {error}") from None
+    try:
+        _lock(directory, home)
+        yield
+    finally:
+        os.close(directory)
+
+
+def _lock(directory: int, home: Path) -> None:
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BootError(f"a platform runs in {home} already; set RAYLAMBDA_HOME to run another one") from None
 
 
 @contextmanager
@@ -106,6 +129,8 @@ def _listener(settings: Settings) -> Iterator[socket.socket]:
 def ray_cluster(settings: Settings) -> Iterator[None]:
     """Connect to Ray, on a cluster of our own when no address is set; the own one ends with this process, however it ends."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if settings.ray_address is None:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # nobody else on this machine may use our cluster
     own: dict[str, Any] = {"dashboard_host": "127.0.0.1", "object_store_memory": _OBJECT_STORE_BYTES}
     own["include_dashboard"] = True  # `ray list tasks` asks it
     address = settings.ray_address or "local"
@@ -137,20 +162,40 @@ async def _announce(platform: Platform, settings: Settings, endpoint: str, say: 
     for warning in sorted({warning for facts in platform.shell.hosts() for warning in facts.warnings}):
         say(f"WARNING: {warning}")
     say(f"raylambda serves invocations at {endpoint}")
+    say('Use it from another terminal: eval "$(raylambda env)"')
 
 
 @contextmanager
 def _endpoint_note(settings: Settings, listener: socket.socket) -> Iterator[str]:
-    """Tell `raylambda env` and the other commands of this machine where this platform listens."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    endpoint = f"http://{host}:{listener.getsockname()[1]}"
+    """Tell `raylambda env` and the other commands of this machine where this platform listens, and with which key."""
+    host = _ANY_ADDRESS.get(settings.host, settings.host)
+    endpoint = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    key = _own_key(settings)
     note = settings.home / "platform.json"
-    note.touch(mode=0o600)
-    note.write_text(json.dumps({"endpoint": endpoint, "pid": os.getpid()}))
+    note.unlink(missing_ok=True)
+    keep_secret(
+        note,
+        lambda: json.dumps(
+            {
+                "endpoint": endpoint,
+                "pid": os.getpid(),
+                "region": settings.region,
+                "access_key_id": key.access_key_id,
+                "secret_access_key": key.secret,
+            }
+        ),
+    )
     try:
         yield endpoint
     finally:
         note.unlink(missing_ok=True)
+
+
+def _own_key(settings: Settings) -> AccessKey:
+    """The key of this machine's own commands."""
+    if settings.auth == "none":
+        return AccessKey(settings.account_id, "none", settings.account_id)
+    return settings.access_keys[0] if settings.access_keys else root_key(settings.home, settings.account_id)
 
 
 @dataclass(frozen=True)
@@ -164,8 +209,13 @@ class Platform:
 
 
 @asynccontextmanager
-async def open_platform(settings: Settings, clock: Clock) -> AsyncIterator[Platform]:
-    """All parts, connected; ``ray_cluster`` must be open. They are closed in the reverse order."""
+async def open_platform(
+    settings: Settings, clock: Clock, cluster: Cluster | None = None, packages: PackageShelf | None = None
+) -> AsyncIterator[Platform]:
+    """All parts, connected, and closed in the reverse order.
+
+    Without ``cluster`` and ``packages`` (fakes, in tests) hosts are Ray actors, and ``ray_cluster`` must be open.
+    """
     async with AsyncExitStack() as stack:
         database = await asyncio.to_thread(_open_database, settings)
         stack.callback(database.close)
@@ -174,8 +224,9 @@ async def open_platform(settings: Settings, clock: Clock) -> AsyncIterator[Platf
         stack.callback(logs.close)
 
         registry, admission = Registry(random.random), Admission(settings.concurrency)
-        fleet = Fleet(_fleet_policy(settings), FixedIdleTime(settings.idle_timeout_s), _short_id)
-        keeper = HostKeeper(_cluster(settings), RayPackages(code_store.get), logs.append, clock)
+        fleet = Fleet(_fleet_policy(settings), FixedIdleTime(settings.idle_timeout_s), _new_id)
+        shelf = packages or RayPackages(code_store.get)
+        keeper = HostKeeper(cluster or _cluster(settings), shelf, logs.append, clock)
         shell = FleetShell(fleet, keeper, clock)
         stack.push_async_callback(shell.close)
         follower = Follower(StoreFeed(database), registry, admission, shell)
@@ -186,7 +237,7 @@ async def open_platform(settings: Settings, clock: Clock) -> AsyncIterator[Platf
 
         invoker = Invoker(follower, registry, admission, shell)
         stack.push_async_callback(invoker.drain, _DRAIN_S)
-        dispatcher = Dispatcher(database, invoker, clock, f"front-door-{_short_id()}", _dispatch_settings(settings))
+        dispatcher = Dispatcher(database, invoker, clock, f"front-door-{_new_id()}", _dispatch_settings(settings))
         _run_in_background(stack, dispatcher.run())
         stack.push_async_callback(dispatcher.close)
         _run_in_background(stack, _expire_logs_daily(logs))
@@ -271,8 +322,8 @@ def host_settings(settings: Settings, host_id: str) -> HostSettings:
     )
 
 
-def _short_id() -> str:
-    return uuid.uuid4().hex[:16]
+def _new_id() -> str:
+    return uuid.uuid4().hex
 
 
 async def _status(settings: Settings, shell: FleetShell, dispatcher: Dispatcher) -> dict[str, Any]:
