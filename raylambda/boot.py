@@ -250,7 +250,7 @@ async def open_platform(
             authenticator=_authenticator(settings, clock),
             links=CodeLinks(link_secret(settings.home), clock),
             logs=logs,
-            status=lambda: _status(settings, shell, dispatcher),
+            status=lambda: _status(settings, admission, shell, dispatcher),
             healthy=lambda: bool(shell.hosts()),
             fetch_s3=S3Source(settings.region, clock),
             concurrency_limit=settings.concurrency,
@@ -326,7 +326,9 @@ def _new_id() -> str:
     return uuid.uuid4().hex
 
 
-async def _status(settings: Settings, shell: FleetShell, dispatcher: Dispatcher) -> dict[str, Any]:
+async def _status(
+    settings: Settings, admission: Admission, shell: FleetShell, dispatcher: Dispatcher
+) -> dict[str, Any]:
     nodes = await asyncio.to_thread(ray.nodes)
     return {
         "version": __version__,
@@ -337,6 +339,7 @@ async def _status(settings: Settings, shell: FleetShell, dispatcher: Dispatcher)
         "nodes": [_node(node) for node in nodes],
         "hosts": [_host(facts) for facts in shell.hosts()],
         "fleet": shell.describe(),
+        "concurrency": admission.describe(),
         "queue": dispatcher.describe(),
     }
 
