@@ -30,6 +30,7 @@ from raylambda.model.limits import PROCESSES
 MEGABYTE: Final = 1 << 20
 REMOVAL_TRIES: Final = 50
 REMOVAL_WAIT_S: Final = 0.02
+MOST_EXACT_PROCESSES: Final = 32
 
 
 class GuestLimits(Protocol):
@@ -176,9 +177,14 @@ class Cgroups:
 
 
 class WatchedLimits:
-    """Limits without kernel support: what the processes below process 1 use, added up from /proc."""
+    """Limits without kernel support: what the processes below process 1 use, added up from /proc.
 
-    def __init__(self, proc: Path = Path("/proc")) -> None:
+    Pages that a fork shares are counted once per process at first; only when that is over the limit, and the processes are not
+    too many to look at, is each counted by its share.
+    """
+
+    def __init__(self, limit_bytes: int, proc: Path = Path("/proc")) -> None:
+        self._limit_bytes = limit_bytes
         self._proc = proc
         self._init: int | None = None
 
@@ -186,7 +192,11 @@ class WatchedLimits:
         self._init = pid
 
     def memory_bytes(self) -> int:
-        return sum(map(self._anonymous_bytes, self._processes()))
+        processes = self._processes()
+        quick = sum(map(self._anonymous_bytes, processes))
+        if quick <= self._limit_bytes or len(processes) > MOST_EXACT_PROCESSES:
+            return quick
+        return sum(map(self._own_share_bytes, processes))
 
     def oom_kills(self) -> int:
         return 0
@@ -225,6 +235,15 @@ class WatchedLimits:
             return 0
         return max(0, int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
 
+    def _own_share_bytes(self, pid: int) -> int:
+        try:
+            found = re.search(
+                r"^Pss_Anon: +(\d+) kB", (self._proc / str(pid) / "smaps_rollup").read_text(), re.MULTILINE
+            )
+        except OSError:
+            return self._anonymous_bytes(pid)
+        return int(found[1]) * 1024 if found else self._anonymous_bytes(pid)
+
 
 class Watched:
     """Makes ``WatchedLimits``."""
@@ -237,7 +256,7 @@ class Watched:
         )
 
     def limits(self, name: str, memory_mb: int, ephemeral_mb: int) -> GuestLimits:
-        return WatchedLimits()
+        return WatchedLimits(memory_mb * MEGABYTE)
 
     def close(self) -> None:
         """Nothing is held."""

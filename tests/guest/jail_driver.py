@@ -41,7 +41,13 @@ class Probe:
         return text.strip()
 
     async def wait_for(self, text: str) -> None:
-        await until(lambda: text.encode() in self.output)
+        """Wait until the script has written ``text``; it must not end before."""
+        end = asyncio.ensure_future(self.guest.exited())
+        try:
+            await until(lambda: text.encode() in self.output or end.done())
+            assert text.encode() in self.output, (end.result(), bytes(self.output))
+        finally:
+            end.cancel()
 
 
 class GuestMaker:

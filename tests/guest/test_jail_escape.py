@@ -258,7 +258,7 @@ async def test_process_1_cannot_be_taken_over(jail_guests: GuestMaker) -> None:
 
 
 async def test_a_fork_bomb_is_bounded_and_ends_with_a_kill(jail_guests: GuestMaker) -> None:
-    probe, neighbour = await jail_guests.launch(memory_mb=2000), await jail_guests.launch()
+    probe, neighbour = await jail_guests.launch(memory_mb=10240), await jail_guests.launch()
     script = (
         "import os, time\nmade = 0\ntry:\n  while made < 3000:\n    if os.fork() == 0: time.sleep(600)\n    made += 1\n"
         "except OSError as error:\n  print('stopped at', made, error.errno)\ntime.sleep(600)"

@@ -75,7 +75,7 @@ async def launched(script: str, watch: MemoryWatch) -> ConfinedGuest:
     async def release() -> None:
         released.set_result(None)
 
-    launch = Launch(lambda fd: [sys.executable, "-c", PRELUDE + script, str(fd)], WatchedLimits(), release)
+    launch = Launch(lambda fd: [sys.executable, "-c", PRELUDE + script, str(fd)], WatchedLimits(1 << 30), release)
     return await launch_guest(GuestSpec("e", Path("/tmp"), 128, 16, ""), launch, lambda data: None, watch)
 
 
