@@ -28,7 +28,8 @@ from ray.actor import ActorHandle
 
 from raylambda import __version__
 from raylambda.api.s3_source import S3Source
-from raylambda.environment.host import Host, HostSettings
+from raylambda.environment.host import HostSettings
+from raylambda.environment.host_actor import HostActor
 from raylambda.frontdoor.app import create_app
 from raylambda.frontdoor.code_links import CodeLinks
 from raylambda.frontdoor.keys import KeyRing, keep_secret, link_secret, root_key
@@ -301,7 +302,7 @@ def _cluster(settings: Settings) -> RayCluster:
     sizing = HostSizing(settings.host_memory_mb, whole_node=settings.ray_address is None)
 
     def make_actor(host_id: str, size: HostSize, options: dict[str, Any]) -> ActorHandle[Any]:
-        actor_class: Any = ray.remote(Host)
+        actor_class: Any = ray.remote(HostActor)
         actor: ActorHandle[Any] = actor_class.options(**options).remote(host_settings(settings, host_id))
         return actor
 

@@ -13,6 +13,7 @@ import ray
 from ray.actor import ActorHandle
 from ray.exceptions import ActorUnschedulableError, RayError, RayTaskError, RuntimeEnvSetupError
 
+from raylambda.model.carriage import pack_invocation, unpack_result
 from raylambda.model.environment import (
     EnvironmentStarted,
     HostEvent,
@@ -63,8 +64,8 @@ class RayHost:
         return started
 
     async def invoke(self, environment_id: str, invocation: Invocation, label: str) -> InvocationResult:
-        result: InvocationResult = await self._call(self._actor.invoke, label, environment_id, invocation)
-        return result
+        packed = pack_invocation(environment_id, invocation)
+        return unpack_result(await self._call(self._actor.invoke, label, packed))
 
     async def stop(self, environment_id: str) -> None:
         await self._call(self._actor.stop, "stop", environment_id)

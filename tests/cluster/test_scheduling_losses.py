@@ -18,8 +18,8 @@ import ray
 from ray.actor import ActorHandle
 from ray.cluster_utils import Cluster
 
-from raylambda.environment.host import Host as HostActor
 from raylambda.environment.host import HostSettings
+from raylambda.environment.host_actor import HostActor
 from raylambda.model.clock import SystemClock
 from raylambda.model.errors import ServiceException
 from raylambda.model.function import FunctionRecord

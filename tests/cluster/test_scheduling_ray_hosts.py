@@ -14,8 +14,8 @@ import pytest
 import ray
 from ray.actor import ActorHandle
 
-from raylambda.environment.host import Host as HostActor
 from raylambda.environment.host import HostSettings
+from raylambda.environment.host_actor import HostActor
 from raylambda.model.function import FunctionVersion
 from raylambda.model.ray_options import RayOptions
 from raylambda.scheduling.actor import RayCluster, RayPackages, node_offers
