@@ -130,8 +130,8 @@ def _listener(settings: Settings) -> Iterator[socket.socket]:
 def ray_cluster(settings: Settings) -> Iterator[None]:
     """Connect to Ray, on a cluster of our own when no address is set; the own one ends with this process, however it ends."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if settings.ray_address is None:
-        os.environ.setdefault("RAY_AUTH_MODE", "token")  # nobody else on this machine may use our cluster
+    # Ray warns at every start that a cluster of its own takes only clients with its token, which is as it should be.
+    logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
     own: dict[str, Any] = {"dashboard_host": "127.0.0.1", "object_store_memory": _OBJECT_STORE_BYTES}
     own["include_dashboard"] = True  # `ray list tasks` asks it
     address = settings.ray_address or "local"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 from typing import Final
 
 import uvicorn
@@ -67,11 +69,21 @@ class BoundedHttp(HttpToolsProtocol):
 
 
 class FrontDoorServer(uvicorn.Server):
-    """Tells the application when it stops, so that answers without an end (followed logs) end."""
+    """Tells the application when it stops, so that answers without an end (followed logs) end.
+
+    A signal ends the serving and nothing else: uvicorn's own server raises it again, which would end this process before
+    the other parts are closed.
+    """
 
     def __init__(self, config: uvicorn.Config, closing: Callable[[], None]) -> None:
         super().__init__(config)
         self._closing = closing
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal lets requests in flight finish; a second Ctrl-C does not wait for them."""
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._closing()
