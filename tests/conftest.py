@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.plugins.databases", "tests.plugins.frontdoor"]
+pytest_plugins = ["tests.plugins.cluster", "tests.plugins.databases", "tests.plugins.frontdoor"]

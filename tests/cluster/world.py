@@ -1,0 +1,153 @@
+"""A platform on several nodes as its clients and its operator see it, with the means to break it."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from raylambda.sdk import Client
+from raylambda.store.engine import Database, open_engine
+from raylambda.store.events import count_events
+from raylambda.testing.platform import Platform
+from raylambda.testing.processes import Process, command_line, descendants, leaves, the_process
+from tests.builders import a_zip
+from tests.cluster.witness import FUNCTION, HOST, Witness
+
+WITHIN_S = 90.0
+ROLE = "arn:aws:iam::123456789012:role/test"
+
+OK, FUNCTION_ERROR, THROTTLED, PLATFORM_ERROR = "ok", "function error", "throttled", "500 ServiceException"
+"""What a synchronous call may come to; anything else is an exception in the test."""
+
+
+def until(condition: Callable[[], Any], within_s: float = WITHIN_S) -> Any:
+    """Wait until the condition holds and return what it returned."""
+    deadline = time.monotonic() + within_s
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {within_s:g} s: {condition}")
+        time.sleep(0.05)
+    return found
+
+
+def platform_settings(witness: Witness, **more: str) -> dict[str, str]:
+    """Functions reach the witness; retries after function errors come soon."""
+    return {
+        "RAYLAMBDA_EGRESS_ALLOW": f"{HOST}:{witness.port}",
+        "RAYLAMBDA_FUNCTION_ENV": json.dumps({"WITNESS_PORT": str(witness.port)}),
+        "RAYLAMBDA_ASYNC_RETRY_WAITS_S": "0.2,0.4",
+        **more,
+    }
+
+
+class World:
+    """One platform. ``database_url`` is its store, read from beside it."""
+
+    def __init__(self, platform: Platform, witness: Witness, database_url: str) -> None:
+        config = Config(retries={"total_max_attempts": 1}, read_timeout=150, max_pool_connections=100)
+        self.client: Any = boto3.client("lambda", config=config, **platform.boto3_arguments())
+        self.operator = Client(platform.endpoint, platform.access_key_id, platform.secret, platform.region)
+        self.platform = platform
+        self.witness = witness
+        self._database = Database(open_engine(database_url))
+        self._callers = ThreadPoolExecutor(64)
+
+    def close(self) -> None:
+        self._callers.shutdown(wait=True)
+        self.operator.close()
+        self._database.close()
+
+    def deploy(self, reserved: int | None = None, memory_mb: int = 256) -> str:
+        """A function that tells the witness of its events; active when this returns."""
+        name = f"witness-{uuid.uuid4().hex[:12]}"
+        self.client.create_function(
+            FunctionName=name,
+            Runtime="python3.11",
+            Handler="app.handler",
+            Role=ROLE,
+            Timeout=120,
+            MemorySize=memory_mb,
+            Code={"ZipFile": a_zip({"app.py": FUNCTION})},
+        )
+        if reserved is not None:
+            self.client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=reserved)
+        self.client.get_waiter("function_active_v2").wait(FunctionName=name)
+        return name
+
+    def call(self, name: str, event: Mapping[str, str]) -> Future[str]:
+        """Invoke synchronously, from a thread; the future has the kind of answer."""
+        return self._callers.submit(self._call, name, event)
+
+    def _call(self, name: str, event: Mapping[str, str]) -> str:
+        try:
+            answer = self.client.invoke(FunctionName=name, Payload=json.dumps(event))
+        except ClientError as error:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            kind = f"{status} {error.response['Error']['Code']}"
+            return THROTTLED if status == 429 else kind
+        body = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            return FUNCTION_ERROR
+        assert body == event["id"], "an answer of another event"
+        return OK
+
+    def send(self, name: str, event: Mapping[str, str]) -> None:
+        """Invoke asynchronously; the event is accepted when this returns."""
+        answer = self.client.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(event))
+        assert answer["StatusCode"] == 202
+
+    def unsettled(self) -> int:
+        """How many accepted events are in the store."""
+        with self._database.reading() as session:
+            return count_events(session)
+
+    def hosts(self) -> list[dict[str, Any]]:
+        """Hosts that run, as the fleet knows them, with ``pid`` and ``leased`` (its environments in use)."""
+        status = self.operator.status()
+        pids = {host["host_id"]: host["pid"] for host in status["hosts"]}
+        return [
+            {**host, "pid": pids[host["host_id"]], "leased": _leased(host)}
+            for host in status["fleet"]["hosts"]
+            if host["host_id"] in pids
+        ]
+
+    def units(self) -> dict[str, int]:
+        """Units of concurrency that are out, by function."""
+        regions = self.operator.status()["concurrency"]
+        return {name: units for region in regions.values() for name, units in region["units"].items()}
+
+
+def _leased(host: dict[str, Any]) -> int:
+    return sum(environment["state"] == "leased" for environment in host["environments"])
+
+
+def runtimes(host_pid: int) -> list[Process]:
+    """The runtime processes in the jails of a host: what process 1 of each jail has forked, so they are no number 1 there."""
+    return [process for process in leaves(host_pid) if _runs_init(process) and _number_inside(process) not in {"", "1"}]
+
+
+def _runs_init(process: Process) -> bool:
+    return any(argument.endswith("/init.py") for argument in command_line(process))
+
+
+def _number_inside(process: Process) -> str:
+    """Its number in the innermost process namespace; empty when it is gone."""
+    try:
+        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    except OSError:
+        return ""
+    return next(line for line in lines if line.startswith("NSpid:")).split()[-1]
+
+
+def everything_of(host_pid: int) -> list[Process]:
+    """A host's process and all below it: jails, the keeper of its network, the gateway program."""
+    return [the_process(host_pid), *descendants(host_pid)]
