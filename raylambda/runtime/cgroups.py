@@ -85,17 +85,17 @@ def _clear(folder: Path) -> bool:
         return True
     for guest in [*folder.iterdir(), folder]:
         if guest.is_dir():
+            _end_all(guest)
             with contextlib.suppress(OSError):
-                _end_all(guest)
                 guest.rmdir()
     return not folder.exists()
 
 
 def _end_all(cgroup: Path) -> None:
-    while pids := (cgroup / "cgroup.procs").read_text().split():
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
+    """Kill what is in a cgroup. What does not die at once keeps its folder, and the next host tries again."""
+    with contextlib.suppress(OSError):
+        for pid in (cgroup / "cgroup.procs").read_text().split():
+            os.kill(int(pid), signal.SIGKILL)
 
 
 def _version_1(name: str, proc: Path) -> Cgroups:

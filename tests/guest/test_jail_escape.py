@@ -9,7 +9,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from jail_driver import GuestMaker
+from jail_driver import GuestMaker, until
 
 from raylambda.runtime import seccomp
 
@@ -336,7 +336,7 @@ async def test_guests_cannot_hide_from_kill(jail_guests: GuestMaker) -> None:
         "if os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\nopen('/tmp/up', 'w'); print('hidden', flush=True)\ntime.sleep(600)"
     )
     await probe.start(script)
-    await probe.wait_for("hidden")
+    await until(lambda: b"hidden" in probe.output)
 
     await probe.guest.kill()
 
