@@ -11,7 +11,8 @@ What comes in: ``StartEnvironment`` and ``Invocation`` from the scheduler, throu
      ├── unrunnable.py    an environment of a version that this node cannot run
      └── environment.py   Environment: carries out what the life cycle decides
           ├── lifecycle.py     states and the table of transitions (pure), with events.py
-          ├── runtime_api.py   the Runtime API; http_connection.py and listener.py below it
+          ├── run.py           the invocation that it has
+          ├── runtime_api.py   the Runtime API; http_connection.py, http_request.py and listener.py below it
           ├── process.py       the runtime process: started, watched, killed
           ├── journal.py       what is logged and measured; log_lines.py (pure), log_buffer.py
           ├── failures.py      what a caller reads when something fails (pure)

@@ -33,12 +33,13 @@ from raylambda.environment.events import (
     StartRequested,
     StartRuntime,
 )
-from raylambda.environment.failures import Failed, Responded, timed_out
-from raylambda.environment.journal import Journal, Usage
+from raylambda.environment.failures import timed_out
+from raylambda.environment.journal import Journal
 from raylambda.environment.lifecycle import Lifecycle, Refused, State
 from raylambda.environment.process import RuntimeProcess
-from raylambda.environment.runtime_api import EventHead, RuntimeApi
-from raylambda.environment.timers import Timer, Timers
+from raylambda.environment.run import EnvironmentStopped, Run
+from raylambda.environment.runtime_api import RuntimeApi
+from raylambda.environment.timers import Alarm, Timers
 from raylambda.model.clock import Clock
 from raylambda.model.environment import EnvironmentStarted, NoSuchEnvironment
 from raylambda.model.function import FunctionVersion
@@ -51,10 +52,6 @@ class EnvironmentBusy(Exception):
     """The environment runs an invocation already; each takes one at a time."""
 
 
-class EnvironmentStopped(Exception):
-    """The environment was shut down while the runtime had the event; it may have run."""
-
-
 @dataclass(frozen=True, slots=True)
 class Job:
     """What an environment is made for; ``init_timeout_s`` is AWS's 10 s outside of tests."""
@@ -63,17 +60,6 @@ class Job:
     version: FunctionVersion
     command: RuntimeCommand
     init_timeout_s: float = INIT_TIMEOUT_S
-
-
-@dataclass(slots=True)
-class _Run:
-    """One invocation; its times are ``Clock.monotonic``, set when its time begins and when its answer is there."""
-
-    invocation: Invocation
-    answered: asyncio.Future[Responded | Failed]
-    began: float = 0.0
-    ended: float = 0.0
-    memory_mb: int = 0
 
 
 class Environment:
@@ -89,14 +75,13 @@ class Environment:
         self._guest = guest
         self._journal = journal
         self._clock = clock
-        self._timers = timers
         self._on_gone = on_gone
         self._lifecycle = Lifecycle()
-        self._api = RuntimeApi(self)
+        self._api = RuntimeApi(self.feed, lambda: self._lifecycle.running_id)
         self._process = RuntimeProcess(guest, self.feed, lambda: self._last_id)
-        self._run: _Run | None = None
+        self._deadline = Alarm(timers)
+        self._run: Run | None = None
         self._last_id = ""
-        self._deadline: Timer | None = None
         self._started: asyncio.Future[EnvironmentStarted] = asyncio.get_running_loop().create_future()
         self._perform = self._performers()
 
@@ -117,8 +102,7 @@ class Environment:
         """
         if self._run is not None:
             raise EnvironmentBusy(f"environment {self._job.environment_id} runs an invocation already")
-        self._run = run = _Run(invocation, asyncio.get_running_loop().create_future())
-        self._last_id = invocation.request_id
+        self._run = run = Run(invocation, self._job.version.timeout_s, self._clock)
         try:
             self.feed(InvocationArrived(invocation.request_id))
             await asyncio.shield(run.answered)
@@ -146,11 +130,6 @@ class Environment:
             "guest": self._guest.describe(),
         }
 
-    @property
-    def running_id(self) -> str | None:
-        """See ``runtime_api.Runtime``."""
-        return self._lifecycle.running_id
-
     def feed(self, event: Event) -> None:
         """Decide and do; raises ``Refused``."""
         for command in self._lifecycle.handle(event):
@@ -162,14 +141,14 @@ class Environment:
             StartRuntime: self._start_runtime,
             KillRuntime: lambda _: self._process.kill(then=self._api.forget),
             ArmDeadline: self._arm,
-            DisarmDeadline: lambda _: self._disarm(),
+            DisarmDeadline: lambda _: self._deadline.stop(),
             EndInit: self._end_init,
             BeginInvocation: self._begin,
-            Deliver: self._deliver,
+            Deliver: lambda _: self._api.deliver(self._current().head(), self._current().invocation.payload or b"{}"),
             Answer: self._answer,
             ReportInitFailure: lambda command: self._journal.init_fails(command.phase, command.failure),
             LogCrash: lambda command: self._journal.runtime_crashes(command.failure),
-            GiveUp: self._give_up,
+            GiveUp: lambda command: self._current().give_up(self._job.environment_id, command.delivered),
             CloseGuest: self._close_guest,
             ReportGone: lambda command: self._on_gone(command.reason),
         }
@@ -179,19 +158,8 @@ class Environment:
         self._process.start(self._job.command)
 
     def _arm(self, command: ArmDeadline) -> None:
-        self._disarm()
         limit_s = self._job.init_timeout_s if command.phase is Phase.INIT else self._job.version.timeout_s
-
-        def ring() -> None:
-            self._deadline = None
-            self.feed(DeadlinePassed(timed_out(self._last_id, limit_s)))
-
-        self._deadline = self._timers.call_later(limit_s, ring)
-
-    def _disarm(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        self._deadline.set(limit_s, lambda: self.feed(DeadlinePassed(timed_out(self._last_id, limit_s))))
 
     def _end_init(self, command: EndInit) -> None:
         init_ms = self._journal.init_ends(command.failure)
@@ -199,62 +167,36 @@ class Environment:
 
     def _begin(self, _: BeginInvocation) -> None:
         run = self._current()
-        run.began = self._clock.monotonic()
-        self._journal.invocation_begins(run.invocation.request_id)
-
-    def _deliver(self, _: Deliver) -> None:
-        run = self._current()
-        left_s = self._job.version.timeout_s - (self._clock.monotonic() - run.began)
-        invocation = run.invocation
-        head = EventHead(
-            invocation.request_id,
-            int((self._clock.now() + left_s) * 1000),
-            invocation.invoked_arn,
-            invocation.trace_id,
-            invocation.client_context or "",
-        )
-        self._api.deliver(head, invocation.payload or b"{}")
+        self._last_id = run.invocation.request_id
+        run.begin()
+        self._journal.invocation_begins(self._last_id)
 
     def _answer(self, command: Answer) -> None:
-        run = self._current()
-        run.ended = self._clock.monotonic()
-        run.memory_mb = min(self._guest.memory_peak_mb(), self._job.version.memory_mb)
-        run.answered.set_result(command.result)
-
-    def _give_up(self, command: GiveUp) -> None:
-        name = f"environment {self._job.environment_id}"
-        if command.delivered:
-            error: Exception = EnvironmentStopped(f"{name} was shut down while it ran the event")
-        else:
-            error = NoSuchEnvironment(f"{name} ended before the event reached it")
-        self._current().answered.set_exception(error)
+        self._current().answer(command.result, min(self._guest.memory_peak_mb(), self._job.version.memory_mb))
 
     def _close_guest(self, _: CloseGuest) -> None:
         self._api.close()
         self._journal.close()
         self._process.close()
 
-    def _current(self) -> _Run:
+    def _current(self) -> Run:
         if self._run is None:
             raise RuntimeError("a command about an invocation, and there is none")
         return self._run
 
-    def _conclude(self, run: _Run) -> InvocationResult:
+    def _conclude(self, run: Run) -> InvocationResult:
         """Log the end of an invocation, and make its result; the next may come."""
         self._run = None
         self._guest.drain()  # what the function wrote before it answered belongs before END
-        outcome = run.answered.result()
-        late = isinstance(outcome, Failed) and outcome.status == "timeout"
-        duration_s = self._job.version.timeout_s if late else run.ended - run.began
         return self._journal.invocation_ends(
             run.invocation.request_id,
-            outcome,
-            Usage(1000.0 * duration_s, run.memory_mb),
+            run.answered.result(),
+            run.usage(),
             tail=run.invocation.tail,
             reusable=self._lifecycle.state is not State.CLOSED,
         )
 
-    def _conclude_unheard(self, run: _Run) -> None:
+    def _conclude_unheard(self, run: Run) -> None:
         """The same for a caller that has gone."""
         if run.answered.exception() is None:
             self._conclude(run)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import shutil
 import socket
 import sys
@@ -17,11 +18,12 @@ from pathlib import Path
 
 import ray
 
-from raylambda.environment.environment import Environment, EnvironmentBusy, EnvironmentStopped, Job
+from raylambda.environment.environment import Environment, EnvironmentBusy, Job
 from raylambda.environment.journal import Journal
 from raylambda.environment.log_buffer import LogBuffer
 from raylambda.environment.outbox import Outbox
 from raylambda.environment.packages import mounts, runtime_env_packages, with_packages
+from raylambda.environment.run import EnvironmentStopped
 from raylambda.environment.timers import LoopTimers, Timers
 from raylambda.environment.unrunnable import UnrunnableEnvironment
 from raylambda.environment.variables import environment_variables
@@ -122,6 +124,7 @@ class Host:
 
     async def open(self) -> HostFacts:
         """Prepare the node; raises ``SandboxError`` when it cannot isolate as asked."""
+        _allow_descriptors()
         self._parts = await self._gather(self._settings)
         self._outbox = Outbox(self._parts.clock, self._settings.poll_s, self._settings.batch_s)
         return await self.facts()
@@ -148,7 +151,7 @@ class Host:
         log = self._outbox.open_log(start)
         try:
             return await self._start(start, log)
-        except (SandboxError, CodeDamaged, BadZip, ZipTooLarge) as error:
+        except (SandboxError, CodeDamaged, BadZip, ZipTooLarge, OSError) as error:
             raise StartRefused(str(error)) from error
         finally:
             self._starting.discard(name)
@@ -185,8 +188,7 @@ class Host:
 
     async def close(self) -> list[HostEvent]:
         """Stop everything and remove what this host alone wrote; returns the events that nobody has read."""
-        for environment_id in (*self._environments, *self._starting):
-            await self.stop(environment_id)
+        await asyncio.gather(*map(self.stop, (*self._environments, *self._starting)))
         await self._parts.sandbox.close()
         await asyncio.to_thread(shutil.rmtree, self._settings.own_dir, ignore_errors=True)
         return self._outbox.take()
@@ -254,6 +256,12 @@ class Host:
     def _gone(self, environment_id: str, reason: str) -> None:
         self._forget(environment_id)
         self._outbox.exited(environment_id, reason)
+
+
+def _allow_descriptors() -> None:
+    """As many as the system lets us have: each environment takes a few, and a hostile one all that it is allowed."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _fetch(start: StartEnvironment) -> bytes:

@@ -11,6 +11,9 @@ from raylambda.environment.events import GuestLost, RuntimeExited, RuntimeKilled
 from raylambda.environment.failures import exited
 from raylambda.runtime.sandbox import Guest, RuntimeCommand, RuntimeExit, SandboxError
 
+KILL_LIMIT_S: Final = 30.0
+"""A guest that takes longer to kill its processes is given up."""
+
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -65,7 +68,8 @@ class RuntimeProcess:
         self._feed(GuestLost(failure) if end.guest_ended else RuntimeExited(failure))
 
     async def _kill(self, then: Callable[[], None]) -> None:
-        await self._guest.kill()
+        async with asyncio.timeout(KILL_LIMIT_S):
+            await self._guest.kill()
         if not self._closed:
             then()
             self._feed(RuntimeKilled())

@@ -18,7 +18,7 @@ import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from raylambda.environment.events import InitErrorReported, RuntimeAnswered, RuntimeAsksNext
 from raylambda.environment.failures import (
@@ -29,7 +29,8 @@ from raylambda.environment.failures import (
     reported_init,
     response_too_large,
 )
-from raylambda.environment.http_connection import Connection, Request, reply
+from raylambda.environment.http_connection import Connection, reply
+from raylambda.environment.http_request import Request
 from raylambda.environment.lifecycle import Refused, State
 from raylambda.environment.listener import Listener
 from raylambda.model.limits import RESPONSE_PAYLOAD_BYTES
@@ -123,26 +124,21 @@ def _one_line(text: str) -> str:
     return text if text.isprintable() else _CONTROL_CHARACTERS.sub(" ", text)
 
 
-class Runtime(Protocol):
-    """The environment, as its runtime's requests reach it."""
-
-    @property
-    def running_id(self) -> str | None:
-        """The id of the invocation that may be answered now."""
-        ...
-
-    def feed(self, event: RuntimeAsksNext | RuntimeAnswered | InitErrorReported) -> None:
-        """Take the event; raises ``Refused``. It may call ``RuntimeApi.deliver`` before it returns."""
-        ...
+RuntimeEvent = RuntimeAsksNext | RuntimeAnswered | InitErrorReported
 
 
 class RuntimeApi:
-    """The server of one environment; a ``Service`` of its connections."""
+    """The server of one environment; a ``Service`` of its connections.
+
+    ``feed`` takes what the runtime does, and raises ``Refused``; it may call ``deliver`` before it returns. ``running_id`` gives
+    the id of the invocation that may be answered now.
+    """
 
     truncated = _TRUNCATED
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, feed: Callable[[RuntimeEvent], None], running_id: Callable[[], str | None]) -> None:
+        self._feed = feed
+        self._running_id = running_id
         self._connections: set[Connection] = set()
         self._waiting: Connection | None = None
         self._undelivered: tuple[bytes, bytes] | None = None
@@ -202,9 +198,7 @@ class RuntimeApi:
     def body_limit(self, connection: Connection, request: Request) -> int:
         """Bodies are kept of one request at a time, the newest, and only if it may have an effect."""
         path = request.path
-        answers = (
-            path.startswith(_INVOCATION) and path[len(_INVOCATION) :].partition("/")[0] == self._runtime.running_id
-        )
+        answers = path.startswith(_INVOCATION) and path[len(_INVOCATION) :].partition("/")[0] == self._running_id()
         if request.method != "POST" or not (answers or path == _INIT_ERROR):
             return 0
         if self._uploading is not None and self._uploading is not connection:
@@ -235,7 +229,7 @@ class RuntimeApi:
             return b"".join(event)
         before, self._waiting = self._waiting, connection
         try:
-            self._runtime.feed(RuntimeAsksNext())
+            self._feed(RuntimeAsksNext())
         except Refused as refused:
             self._waiting = before
             return _refused(refused.state, "Ready")
@@ -246,7 +240,7 @@ class RuntimeApi:
             return _TOO_LARGE if request.over_limit else _TRUNCATED
         failure = reported_init(_error_type(request.header(_ERROR_TYPE)), request.body)
         try:
-            self._runtime.feed(InitErrorReported(failure))
+            self._feed(InitErrorReported(failure))
         except Refused as refused:
             return _refused(refused.state, "InitError")
         return _ACCEPTED
@@ -260,12 +254,12 @@ class RuntimeApi:
             return _BAD_METHOD if request.path == _NEXT else _NOT_FOUND
         if request.method != "POST":
             return _BAD_METHOD
-        if request_id != self._runtime.running_id:
+        if request_id != self._running_id():
             return _INVALID_ID
         if request.superseded:
             return _TRUNCATED
         result, answer = _read_response(request, request_id) if verb == "response" else _read_error(request)
-        self._runtime.feed(RuntimeAnswered(result))
+        self._feed(RuntimeAnswered(result))
         return answer
 
 

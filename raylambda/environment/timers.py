@@ -26,3 +26,22 @@ class LoopTimers:
 
     def call_later(self, delay_s: float, callback: Callable[[], object]) -> Timer:
         return asyncio.get_running_loop().call_later(delay_s, callback)
+
+
+class Alarm:
+    """One alarm at a time; setting it again replaces it."""
+
+    def __init__(self, timers: Timers) -> None:
+        self._timers = timers
+        self._timer: Timer | None = None
+
+    def set(self, delay_s: float, callback: Callable[[], object]) -> None:
+        """Call back in ``delay_s`` seconds."""
+        self.stop()
+        self._timer = self._timers.call_later(delay_s, callback)
+
+    def stop(self) -> None:
+        """Never ring; no error when it has rung."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

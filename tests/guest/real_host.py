@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import uuid
 import zipfile
 from collections.abc import Mapping
@@ -39,7 +38,6 @@ def settings_in(folder: Path, **changes: Any) -> HostSettings:
         "node_id": "this",
         "poll_s": 0.3,
         "batch_s": 0.0,
-        "isolation": os.environ.get("RAYLAMBDA_TEST_ISOLATION", "jail"),
     }
     return HostSettings(**{**values, **changes})
 

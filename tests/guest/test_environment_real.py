@@ -75,6 +75,15 @@ async def host(tmp_path: Path) -> AsyncIterator[Host]:
     await host.close()
 
 
+@pytest.fixture(params=["jail", "process"])
+async def any_host(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Host]:
+    """With each isolation, for what does not depend on it."""
+    host = Host(settings_in(tmp_path, isolation=request.param))
+    await host.open()
+    yield host
+    await host.close()
+
+
 def doing(what: str, **more: object) -> bytes:
     return json.dumps({"do": what, **more}).encode()
 
@@ -85,8 +94,8 @@ def failure(payload: bytes) -> tuple[str, str]:
     return body["errorType"], re.sub(r"RequestId: [0-9a-f-]{36} ", "", body["errorMessage"])
 
 
-async def test_success(host: Host) -> None:
-    function = await a_function(host, MANY_WAYS)
+async def test_success(any_host: Host) -> None:
+    function = await a_function(any_host, MANY_WAYS)
 
     cold = await function.invoke(doing("echo", text="one"))
     warm = await function.invoke(doing("echo", text="two"))
@@ -102,8 +111,8 @@ async def test_success(host: Host) -> None:
     assert json.loads(warm.payload)["id"] in tail[0]
 
 
-async def test_an_exception(host: Host) -> None:
-    function = await a_function(host, MANY_WAYS)
+async def test_an_exception(any_host: Host) -> None:
+    function = await a_function(any_host, MANY_WAYS)
 
     result = await function.invoke(doing("raise"))
     after = await function.invoke(doing("echo", text="still here"))
@@ -140,8 +149,8 @@ async def test_the_process_ends(host: Host, event: bytes, text: str) -> None:
     assert json.loads(after.payload)["text"] == "again"
 
 
-async def test_out_of_memory(host: Host) -> None:
-    function = await a_function(host, MANY_WAYS, memory_mb=128)
+async def test_out_of_memory(any_host: Host) -> None:
+    function = await a_function(any_host, MANY_WAYS, memory_mb=128)
 
     result = await function.invoke(doing("hoard"))
     after = await function.invoke(doing("echo", text="again"))
@@ -152,8 +161,8 @@ async def test_out_of_memory(host: Host) -> None:
     assert json.loads(after.payload)["text"] == "again"
 
 
-async def test_a_time_out_resets_the_runtime_and_keeps_tmp(host: Host) -> None:
-    function = await a_function(host, MANY_WAYS, timeout_s=1)
+async def test_a_time_out_resets_the_runtime_and_keeps_tmp(any_host: Host) -> None:
+    function = await a_function(any_host, MANY_WAYS, timeout_s=1)
     await function.invoke(doing("keep"))
 
     result = await function.invoke(doing("sleep"))
@@ -260,7 +269,7 @@ async def test_variables(host: Host) -> None:
     assert not [name for name in env if name.startswith("RAY")]
 
 
-async def test_a_child_that_outlives_its_runtime_cannot_answer_for_the_next(host: Host) -> None:
+async def test_a_child_that_outlives_its_runtime_cannot_answer_for_the_next(any_host: Host) -> None:
     leaves_a_child = """
 import os, time, urllib.request
 API = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
@@ -272,7 +281,7 @@ def handler(event, context):
             urllib.request.urlopen(API + "next").read()
     os._exit(1)
 """
-    function = await a_function(host, leaves_a_child, timeout_s=5)
+    function = await a_function(any_host, leaves_a_child, timeout_s=5)
     await function.invoke()
 
     results = [await function.invoke(b"1") for _ in range(3)]

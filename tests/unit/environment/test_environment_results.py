@@ -245,6 +245,19 @@ async def test_a_jail_lost_while_idle_is_reported(stage: Stage) -> None:
     assert stage.gone == ["Runtime exited with error: signal: killed"]
 
 
+async def test_a_guest_that_cannot_be_killed_is_given_up(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails() -> None:
+        raise OSError("process 1 does not answer")
+
+    environment = await stage.started([next_event, exits(1)])
+    assert stage.guest is not None
+    monkeypatch.setattr(stage.guest, "kill", fails)
+
+    result = await environment.invoke(an_invocation())
+
+    assert (result.function_error, result.reusable, stage.state) == ("Unhandled", False, "Closed")
+
+
 async def test_the_tail_holds_what_was_written_before_the_answer(stage: Stage) -> None:
     environment = await stage.started([writes("init\n"), next_event, writes("one\ntwo"), respond(b"1"), hangs])
 

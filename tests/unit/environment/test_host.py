@@ -381,6 +381,7 @@ async def test_a_host_describes_its_environments(house: House) -> None:
             "function": "hello:$LATEST",
             "state": "Ready",
             "request_id": None,
+            "story": ["StartRequested -> Initializing", "RuntimeAsksNext -> Ready"],
             "guest": {"fake": True, "processes": 1},
         }
     ]

@@ -9,7 +9,7 @@ import resource
 
 import pytest
 
-from raylambda.environment.http_connection import HEAD_BYTES
+from raylambda.environment.http_request import HEAD_BYTES
 from raylambda.environment.runtime_api import CONNECTIONS, CREDIT
 from raylambda.model.invocation import InvocationResult
 from raylambda.model.limits import RESPONSE_PAYLOAD_BYTES
