@@ -1,6 +1,6 @@
 """Finds where this process may make cgroups for its guests, and removes those of hosts that died.
 
-A host's folders are named after its process (pid and start time), and lie in its own cgroup, so that a limit that somebody set on
+A host's folders are named after its process (process namespace, pid, start time), and lie in its own cgroup, so that a limit that somebody set on
 the host holds for its guests too. The folders are also written down in ``<state>/hosts/<name>``: the next host on the node finds
 there what a killed one left, kills what still runs in it, and removes it.
 """
@@ -31,7 +31,7 @@ def find_limits(state_dir: Path, proc: Path = Path("/proc")) -> LimitsFactory:
     records = state_dir / "hosts"
     records.mkdir(exist_ok=True, mode=0o700)
     sweep(records, proc)
-    name = f"raylambda-{process_name(os.getpid(), proc)}"
+    name = f"raylambda-{_pid_namespace(proc)}-{process_name(os.getpid(), proc)}"
     problems = []
     for attempt in (_version_1, _version_2):
         try:
@@ -64,19 +64,24 @@ def sweep(records: Path, proc: Path = Path("/proc")) -> None:
 
 def _clear_siblings(folder: Path, proc: Path) -> None:
     """The same for dead hosts with another state folder, in the cgroup that we share with them."""
-    for sibling in folder.parent.glob("raylambda-*-*"):
+    for sibling in folder.parent.glob("raylambda-*-*-*"):
         if not _is_alive(sibling.name, proc):
             _clear(sibling)
 
 
 def _is_alive(name: str, proc: Path) -> bool:
-    found = re.fullmatch(r"raylambda-((\d+)-\d+)", name)
-    if found is None:
-        return False
+    """Whether the host that ``name`` names may be alive; one of another process namespace always may."""
+    found = re.fullmatch(r"raylambda-(\d+)-((\d+)-\d+)", name)
+    if found is None or found[1] != _pid_namespace(proc):
+        return True
     try:
-        return process_name(int(found[2]), proc) == found[1]
+        return process_name(int(found[3]), proc) == found[2]
     except OSError:
         return False
+
+
+def _pid_namespace(proc: Path) -> str:
+    return str((proc / "self/ns/pid").stat().st_ino)
 
 
 def _clear(folder: Path) -> bool:
@@ -95,7 +100,8 @@ def _end_all(cgroup: Path) -> None:
     """Kill what is in a cgroup. What does not die at once keeps its folder, and the next host tries again."""
     with contextlib.suppress(OSError):
         for pid in (cgroup / "cgroup.procs").read_text().split():
-            os.kill(int(pid), signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
 
 
 def _version_1(name: str, proc: Path) -> Cgroups:

@@ -54,7 +54,7 @@ def mounts() -> str:
 
 def cgroups_of(pid: int) -> list[Path]:
     """The cgroups of the host with this process id."""
-    return [path for path in Path("/sys/fs/cgroup").rglob("raylambda-*") if path.name.startswith(f"raylambda-{pid}-")]
+    return list(Path("/sys/fs/cgroup").rglob(f"raylambda-*-{pid}-*"))
 
 
 def a_host(folder: Path, isolation: str) -> tuple[subprocess.Popen[str], int]:

@@ -16,7 +16,9 @@ class Node:
 
     def __init__(self, root: Path) -> None:
         self.proc, self.cgroup = root / "proc", root / "cgroup"
-        (self.proc / "self").mkdir(parents=True)
+        (self.proc / "self/ns").mkdir(parents=True)
+        (self.proc / "self/ns/pid").touch()
+        self.namespace = (self.proc / "self/ns/pid").stat().st_ino
         self.cgroup.mkdir()
         self.mounts, self.own = "", ""
         self.process(os.getpid(), 500)
@@ -64,7 +66,7 @@ def test_version_1_below_our_own_cgroup(node: Node, state: Path) -> None:
     limits = find_limits(state, node.proc)
 
     assert isinstance(limits, Cgroups)
-    name = f"raylambda-{os.getpid()}-500"
+    name = f"raylambda-{node.namespace}-{os.getpid()}-500"
     assert limits.folders == (node.cgroup / "memory/mine" / name, node.cgroup / "pids/mine" / name)
     assert (state / "hosts" / name).read_text().splitlines() == list(map(str, limits.folders))
 
@@ -105,7 +107,7 @@ def test_nothing_mounted_is_watched(node: Node, state: Path) -> None:
 
 def test_a_version_2_that_hands_down_needs_our_folder_to_do_so_too(node: Node, state: Path) -> None:
     folder = node.version_2("cpu memory pids", "memory pids")
-    ours = folder / f"raylambda-{os.getpid()}-500"
+    ours = folder / f"raylambda-{node.namespace}-{os.getpid()}-500"
     ours.mkdir()
     (ours / "cgroup.subtree_control").write_text("")
 
@@ -123,14 +125,14 @@ def test_a_dead_host_s_folders_are_removed_and_a_living_one_s_stay(node: Node, s
     for pid, started in ((os.getpid(), 500), (os.getpid(), 499), (999_999, 1)):
         folder = folders[pid, started] = node.cgroup / f"{pid}-{started}"
         (folder / "guest").mkdir(parents=True)
-        (records / f"raylambda-{pid}-{started}").write_text(f"{folder}\n")
+        (records / f"raylambda-{node.namespace}-{pid}-{started}").write_text(f"{folder}\n")
 
     for folder in folders.values():
         (folder / "guest").rmdir()
     sweep(records, node.proc)
 
     assert [key for key, folder in folders.items() if folder.exists()] == [(os.getpid(), 500)]
-    assert [path.name for path in records.iterdir()] == [f"raylambda-{os.getpid()}-500"]
+    assert [path.name for path in records.iterdir()] == [f"raylambda-{node.namespace}-{os.getpid()}-500"]
 
 
 def test_a_record_stays_while_its_folder_cannot_be_removed(node: Node, state: Path) -> None:
@@ -139,16 +141,16 @@ def test_a_record_stays_while_its_folder_cannot_be_removed(node: Node, state: Pa
     (folder / "guest" / "deeper").mkdir(parents=True)
     (folder / "guest/cgroup.procs").write_text("")
     records.mkdir(parents=True)
-    (records / "raylambda-999999-1").write_text(f"{folder}\n")
+    (records / f"raylambda-{node.namespace}-999999-1").write_text(f"{folder}\n")
 
     sweep(records, node.proc)
 
-    assert (records / "raylambda-999999-1").exists()
+    assert (records / f"raylambda-{node.namespace}-999999-1").exists()
 
 
 def test_folders_of_dead_hosts_with_another_state_are_removed_too(node: Node, state: Path) -> None:
     node.version_1()
-    dead = node.cgroup / "memory/mine/raylambda-999999-1"
+    dead = node.cgroup / f"memory/mine/raylambda-{node.namespace}-999999-1"
     dead.mkdir()
 
     find_limits(state, node.proc)
@@ -158,3 +160,13 @@ def test_folders_of_dead_hosts_with_another_state_are_removed_too(node: Node, st
 
 def test_a_process_is_named_by_its_start(node: Node) -> None:
     assert process_name(os.getpid(), node.proc) == f"{os.getpid()}-500"
+
+
+def test_hosts_of_another_process_namespace_are_left_alone(node: Node, state: Path) -> None:
+    node.version_1()
+    other = node.cgroup / "memory/mine/raylambda-1-999999-1"
+    other.mkdir()
+
+    find_limits(state, node.proc)
+
+    assert other.exists()
