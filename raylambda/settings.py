@@ -76,7 +76,7 @@ class Settings:
         return cls(
             home=Path(environ.get("RAYLAMBDA_HOME", "~/.raylambda")).expanduser().absolute(),
             host=environ.get("RAYLAMBDA_HOST", cls.host),
-            port=int(_number(environ, "PORT", cls.port)),
+            port=_port(environ, cls.port),
             ray_address=environ.get("RAYLAMBDA_RAY_ADDRESS"),
             region=environ.get("RAYLAMBDA_REGION", cls.region),
             account_id=account,
@@ -119,14 +119,24 @@ def _number(environ: Mapping[str, str], name: str, default: float) -> float:
     return value
 
 
+def _port(environ: Mapping[str, str], default: int) -> int:
+    value = _number(environ, "PORT", default)
+    if value > 65_535 or value % 1:
+        raise SettingsError(f"RAYLAMBDA_PORT is {environ['RAYLAMBDA_PORT']!r}: it takes a port number")
+    return int(value)
+
+
 def _numbers(environ: Mapping[str, str], name: str, default: tuple[float, ...]) -> tuple[float, ...]:
     text = environ.get(f"RAYLAMBDA_{name}")
     if text is None:
         return default
     try:
-        return tuple(float(part) for part in text.split(","))
+        values = tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise SettingsError(f"RAYLAMBDA_{name} is {text!r}: it takes seconds separated by commas") from None
+        values = (-1.0,)
+    if not all(0 <= value < float("inf") for value in values):
+        raise SettingsError(f"RAYLAMBDA_{name} is {text!r}: it takes seconds separated by commas")
+    return values
 
 
 def _string_map(environ: Mapping[str, str], name: str) -> dict[str, str]:

@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
+from raylambda import __version__
 from raylambda.cli import functions, logs, platform
+from raylambda.cli.connection import NoPlatform
 from raylambda.cli.output import show_error
 from raylambda.cli.packaging import PackagingError
 from raylambda.sdk import ClientError, PlatformUnreachable
 from raylambda.settings import SettingsError
 
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"raylambda {__version__}")  # noqa: T201
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="raylambda",
-    help="AWS Lambda's programming model on a Ray cluster that you own.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def about(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """AWS Lambda's programming model on a Ray cluster that you own."""
+
+
 app.command()(platform.up)
 app.command()(platform.env)
 app.command()(functions.deploy)
@@ -36,7 +56,7 @@ def main() -> None:
         app()
     except PlatformUnreachable as error:
         show_error(f"{error}; is a platform running? `raylambda up` starts one")
-    except (ClientError, PackagingError, SettingsError, platform.CannotStart) as error:
+    except (ClientError, NoPlatform, PackagingError, SettingsError, platform.CannotStart) as error:
         show_error(str(error))
     except KeyboardInterrupt:
         sys.exit(130)

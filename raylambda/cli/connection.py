@@ -6,11 +6,13 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from raylambda.frontdoor.keys import root_key
 from raylambda.sdk import Client
 from raylambda.settings import AccessKey, Settings
+
+
+class NoPlatform(Exception):
+    """Nobody runs a platform in this home; the text says what to do."""
 
 
 @dataclass(frozen=True)
@@ -31,35 +33,24 @@ def connect() -> Client:
 def find_connection(environ: Mapping[str, str]) -> Connection:
     """The AWS variables first (a remote platform, or what `raylambda env` printed), then this machine's own platform."""
     settings = Settings.from_environ(environ)
-    endpoint = environ.get("AWS_ENDPOINT_URL_LAMBDA") or own_endpoint(settings)
+    endpoint = environ.get("AWS_ENDPOINT_URL_LAMBDA")
+    if endpoint is None:
+        return own_connection(environ)
+    key_id, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
+    key = AccessKey(key_id, secret, settings.account_id) if key_id and secret else own_connection(environ).key
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or settings.region
-    if "AWS_ENDPOINT_URL_LAMBDA" in environ and "AWS_SECRET_ACCESS_KEY" in environ:
-        key = AccessKey(environ.get("AWS_ACCESS_KEY_ID", ""), environ["AWS_SECRET_ACCESS_KEY"], settings.account_id)
-    else:
-        key = own_key(settings)
     return Connection(endpoint.rstrip("/"), key, region)
 
 
 def own_connection(environ: Mapping[str, str]) -> Connection:
-    """This machine's own platform, whatever the AWS variables say."""
+    """This machine's own platform, whatever the AWS variables say; raises ``NoPlatform``."""
     settings = Settings.from_environ(environ)
-    return Connection(own_endpoint(settings), own_key(settings), settings.region)
-
-
-def own_endpoint(settings: Settings) -> str:
-    """What the running platform wrote into its home, otherwise where one would listen."""
-    note = endpoint_note(settings.home)
-    if note.is_file():
-        endpoint: str = json.loads(note.read_text())["endpoint"]
-        return endpoint
-    return f"http://{settings.host}:{settings.port}"
-
-
-def own_key(settings: Settings) -> AccessKey:
-    """The first configured key, or the root key, which is made if there is none yet."""
-    return settings.access_keys[0] if settings.access_keys else root_key(settings.home, settings.account_id)
-
-
-def endpoint_note(home: Path) -> Path:
-    """The file in which a running platform says where it listens."""
-    return home / "platform.json"
+    note = settings.home / "platform.json"
+    try:
+        document = json.loads(note.read_text())
+    except FileNotFoundError:
+        raise NoPlatform(f"no platform runs in {settings.home}; `raylambda up` starts one") from None
+    except OSError as error:
+        raise NoPlatform(f"the platform in {settings.home} is somebody else's: {error}") from None
+    key = AccessKey(document["access_key_id"], document["secret_access_key"], settings.account_id)
+    return Connection(document["endpoint"], key, document["region"])

@@ -39,7 +39,7 @@ def deploy(
     ray_options: Annotated[
         Path | None, typer.Option(help="A JSON file: runtime_env, num_gpus, resources, label_selector.")
     ] = None,
-    publish: Annotated[bool, typer.Option(help="Publish a version of it.")] = False,
+    publish: Annotated[bool, typer.Option("--publish", help="Publish a version of it.")] = False,
 ) -> None:
     """Package a folder and create the function, or update it when it exists."""
     settings = _settings(folder, runtime, handler)
@@ -55,10 +55,9 @@ def deploy(
             client.ray_options.put(function, options)
         found = client.wait_until_active(function)
         version = client.publish_version(function).version if publish else None
-    talk.print(
-        f"{done} {found.arn} ({found.runtime}, {size_text(len(package))}){f', version {version}' if version else ''}"
-    )
-    talk.print(f"[dim]invoke it: raylambda invoke {function} --payload '{{}}' --tail[/dim]")
+    size = size_text(len(package))
+    talk.print(f"{done} {found.arn} ({found.runtime}, {size}){f', version {version}' if version else ''}", markup=False)
+    talk.print(f"invoke it: raylambda invoke {function} --payload '{{}}' --tail", markup=False, style="dim")
 
 
 def _settings(folder: Path, runtime: str | None, handler: str | None) -> FunctionSettings:
@@ -116,8 +115,8 @@ def _create_or_update(client: Client, name: str, package: bytes, settings: Funct
 def invoke(
     name: Name,
     payload: Annotated[str, typer.Option(help="JSON, @FILE, or - for standard input.")] = "{}",
-    tail: Annotated[bool, typer.Option(help="Show the end of the log.")] = False,
-    event: Annotated[bool, typer.Option(help="Asynchronously: accepted now, run soon.")] = False,
+    tail: Annotated[bool, typer.Option("--tail", help="Show the end of the log.")] = False,
+    event: Annotated[bool, typer.Option("--event", help="Asynchronously: accepted now, run soon.")] = False,
     qualifier: Annotated[str | None, typer.Option(help="A version or an alias.")] = None,
 ) -> None:
     """Invoke a function; its answer goes to stdout. A function error gives exit status 1."""

@@ -24,7 +24,10 @@ def logs(
 ) -> None:
     """Show a function's log, oldest line first."""
     query = LogQuery(since_ms=_since_ms(since), limit=limit, follow=follow)
-    for record in connect().logs(name, query):
+    client = connect()
+    if not any(client.logs(name, LogQuery(limit=1))):
+        client.get_function(name)  # a log outlives its function; without either, the name is wrong
+    for record in client.logs(name, query):
         data.print(f"{_time(record.time_ms)}  {record.message}" if times else record.message, markup=False)
 
 

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-data = Console(highlight=False, soft_wrap=True)
+_WIDE = 10_000  # a program that reads our tables wants a line for each row
+
+data = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
 talk = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def progress(text: str) -> Iterator[None]:
     """Show that work goes on; nothing when stderr is no terminal."""
-    with talk.status(text):
+    with talk.status(escape(text)):
         yield
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> None:
-    """A table on stdout, or one line on stderr when there are no rows."""
+    """A table and an empty line on stdout, or one line on stderr when there are no rows."""
     if not rows:
         talk.print(empty)
         return
@@ -29,7 +33,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], empty: str
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     data.print(table)
 
 
@@ -40,7 +44,12 @@ def show_json(document: object) -> None:
 
 def show_error(text: str) -> None:
     """One clear line."""
-    talk.print(f"[red]error:[/red] {text}", markup=True, soft_wrap=True)
+    talk.print(f"[red]error:[/red] {escape(text)}")
+
+
+def show_warning(text: str) -> None:
+    """One loud line."""
+    talk.print(f"[bold yellow]warning:[/bold yellow] {escape(text)}")
 
 
 def size_text(size: int) -> str:

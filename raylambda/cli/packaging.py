@@ -25,6 +25,7 @@ _ENTRY_POINTS = {
     "app.js": "app.handler",
     "bootstrap": "bootstrap",
 }
+_NODE_MAJORS = ("22", "20", "24")  # AWS has runtimes for these; the first is the guess
 _ZIP_TIME = (2026, 1, 1, 0, 0, 0)
 
 
@@ -59,9 +60,10 @@ def _runtime_of(name: str) -> str:
 def _node_major() -> str:
     node = shutil.which("node")
     if node is None:
-        return "22"
+        return _NODE_MAJORS[0]
     version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
-    return version.removeprefix("v").partition(".")[0] or "22"
+    major = version.removeprefix("v").partition(".")[0]
+    return major if major in _NODE_MAJORS else _NODE_MAJORS[0]
 
 
 def build_package(folder: Path, runtime: str, cache: Path) -> bytes:
@@ -73,8 +75,19 @@ def build_package(folder: Path, runtime: str, cache: Path) -> bytes:
         requirements = folder / "requirements.txt"
         if requirements.is_file() and runtime.startswith("python"):
             shutil.copytree(_installed(requirements, runtime.removeprefix("python"), cache), tree, symlinks=True)
-        shutil.copytree(folder, tree, dirs_exist_ok=True, ignore=lambda _, names: _LEFT_OUT & set(names))
-        return _zip(tree)
+        try:
+            shutil.copytree(folder, tree, dirs_exist_ok=True, ignore=lambda _, names: _LEFT_OUT & set(names))
+            return _zip(tree)
+        except OSError as error:
+            raise PackagingError(f"{folder} cannot be packaged: {_reason(error)}") from error
+
+
+def _reason(error: OSError) -> str:
+    """One line; a copied tree gives all its errors at once."""
+    if isinstance(error, shutil.Error):
+        source, _, reason = error.args[0][0]
+        return f"{source}: {reason}"
+    return str(error)
 
 
 def _installed(requirements: Path, python_version: str, cache: Path) -> Path:
@@ -105,7 +118,8 @@ def _zip(tree: Path) -> bytes:
         for path in sorted(tree.rglob("*")):
             if path.is_file() and not _LEFT_OUT & set(path.relative_to(tree).parts):
                 info = zipfile.ZipInfo(str(path.relative_to(tree)), _ZIP_TIME)
-                info.external_attr = (path.stat().st_mode & 0o777) << 16
+                # The function runs as another user: what the owner may do, all may.
+                info.external_attr = (0o755 if path.stat().st_mode & 0o100 else 0o644) << 16
                 info.compress_type = zipfile.ZIP_DEFLATED
                 package.writestr(info, path.read_bytes())
     return buffer.getvalue()

@@ -6,12 +6,14 @@ import dataclasses
 import os
 import shlex
 import time
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from raylambda.cli.connection import connect, own_connection
-from raylambda.cli.output import data, progress, show_json, show_table, talk
+from raylambda.cli.output import data, progress, show_json, show_table, show_warning, talk
 from raylambda.settings import Settings
 
 
@@ -20,7 +22,9 @@ class CannotStart(Exception):
 
 
 def up(
-    port: Annotated[int | None, typer.Option(help="Port of the front door.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port of the front door; 0 takes a free one.", min=0, max=65535)
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Address of the front door.")] = None,
     ray_address: Annotated[
         str | None,
@@ -39,11 +43,21 @@ def up(
     from raylambda.telemetry.setup import set_up_logging  # noqa: PLC0415
 
     set_up_logging()
-    began = time.monotonic()
     try:
-        run(settings, lambda text: talk.print(f"[dim]{time.monotonic() - began:5.1f} s[/dim]  {text}"))
+        run(settings, _step_printer())
     except BootError as error:
         raise CannotStart(str(error)) from error
+
+
+def _step_printer() -> Callable[[str], None]:
+    """Print a line for each step of starting and stopping, with the time since now; warnings loudly."""
+    began = time.monotonic()
+
+    def show(text: str) -> None:
+        style = "bold yellow" if text.startswith("WARNING") else ""
+        talk.print(f"[dim]{time.monotonic() - began:5.1f} s[/dim]  ", Text(text, style), sep="")
+
+    return show
 
 
 def env() -> None:
@@ -69,7 +83,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Everything, as 
     if as_json:
         show_json(found)
         return
-    data.print(f"raylambda {found['version']}, requests: {found['auth']}, store: {found['store']}", markup=False)
+    data.print(f"raylambda {found['version']}, requests: {found['auth']}, store: {found['store']}\n", markup=False)
     show_table(
         ("NODE", "ADDRESS", "ALIVE", "CPU", "GPU", "MEMORY"), [_node(node) for node in found["nodes"]], "No nodes."
     )
@@ -79,8 +93,23 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Everything, as 
         [_environment(one, host) for host in found["fleet"]["hosts"] for one in host["environments"]],
         "No environments: nothing has been invoked lately.",
     )
+    for line in _isolation_lines(found["hosts"]):
+        data.print(line, markup=False)
+    if found["auth"] == "none":
+        show_warning("requests are not checked: whoever reaches the front door runs code here")
     for warning in sorted({warning for host in found["hosts"] for warning in host["warnings"]}):
-        talk.print(f"[yellow]warning:[/yellow] {warning}")
+        show_warning(warning)
+
+
+def _isolation_lines(hosts: list[dict[str, Any]]) -> Iterator[str]:
+    """What holds functions in, and which runtimes there are: once for all hosts that agree."""
+    alike: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    for host in hosts:
+        alike.setdefault((tuple(host["isolation"]), tuple(host["runtimes"])), []).append(host["host_id"])
+    for (isolation, runtimes), names in alike.items():
+        yield f"isolation of {', '.join(names)}: {isolation[0]}"
+        yield from (f"  {part}" for part in isolation[1:])
+        yield f"runtimes: {', '.join(runtimes)}"
 
 
 def _node(node: dict[str, Any]) -> tuple[str, ...]:
@@ -98,7 +127,7 @@ def _node(node: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _host(host: dict[str, Any]) -> tuple[str, ...]:
-    return (host["host_id"], host["node_name"], str(host["pid"]), ", ".join(host["isolation"]))
+    return (host["host_id"], host["node_name"], str(host["pid"]), host["isolation"][0])
 
 
 def _environment(environment: dict[str, Any], host: dict[str, Any]) -> tuple[str, ...]:
