@@ -8,9 +8,13 @@ kills the first process, and in a jail the kernel then kills the whole process n
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from raylambda.runtime.child import Child
@@ -26,7 +30,7 @@ END_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How to start a guest. ``argv`` makes the command line from the number of the control descriptor.
+    """How to start a guest. ``argv`` makes the command line from the number of the control descriptor; the limits go before it.
 
     ``release`` frees what the isolation took for this guest, after its end. ``grace_s`` is how long process 1 may clean up by
     itself before it is killed. ``guest_env`` has variables that the isolation sets for every runtime process.
@@ -56,6 +60,7 @@ class ProcessOne:
         self._loop = asyncio.get_running_loop()
         self._control = ControlSocket(self._on_report, self.end)
         self._child: Child | None = None
+        self._init: int | None = None  # pidfd
         self._turn = asyncio.Lock()
         self._awaited: tuple[type[Report], ...] = ()
         self._answer: asyncio.Future[Report] | None = None
@@ -70,7 +75,7 @@ class ProcessOne:
 
     async def start(self, output: int) -> int:
         """Start the jail's program and wait for the hello; returns the process id of process 1. Raises ``SandboxError``."""
-        argv = self._launch.argv(self._control.theirs.fileno())
+        argv = [*self._launch.limits.argv_prefix(), *self._launch.argv(self._control.theirs.fileno())]
         descriptors = (*self._launch.pass_fds, self._control.theirs.fileno())
         answer = self._expect(Hello, Refused)
         try:
@@ -83,6 +88,7 @@ class ProcessOne:
         report = await self._settled(answer, HELLO_S)
         if isinstance(report, Refused) or self._control.init_pid is None:
             raise SandboxError(f"no Runtime API socket: {report}")
+        self._init = _open_process(self._control.init_pid, self._child.pid)
         return self._control.init_pid
 
     async def ask(self, frame: bytes, *answers: type[Report]) -> Report:
@@ -102,11 +108,10 @@ class ProcessOne:
             return
         self.ended = reason
         self._control.close()
-        if self._child is not None:
-            if self._launch.grace_s:
-                self._loop.call_later(self._launch.grace_s, self._child.kill)
-            else:
-                self._child.kill()
+        if self._launch.grace_s:
+            self._loop.call_later(self._launch.grace_s, self._kill)
+        else:
+            self._kill()
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(SandboxError(f"the guest is over: {reason}"))
             self._answer.exception()  # seen: whoever asked may have been cancelled
@@ -116,12 +121,24 @@ class ProcessOne:
         """Wait until the first process, and so every process of a jail, has ended; at most ``END_S``."""
         if self._child is not None:
             await asyncio.wait((self._child.ended,), timeout=END_S)
+            self._child.kill()
 
     def close(self) -> None:
-        """Close the sockets; the guest is over."""
+        """Close what is open; the guest is over."""
         self._control.close()
+        if self._init is not None:
+            os.close(self._init)
+            self._init = None
         if self._control.api_socket is not None:
             self._control.api_socket.close()
+
+    def _kill(self) -> None:
+        """Kill process 1. The jail's program outside waits for it, and so its end is that of all of the guest's processes."""
+        if self._init is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._init, signal.SIGKILL)
+        elif self._child is not None:
+            self._child.kill()
 
     def _expect(self, *answers: type[Report]) -> asyncio.Future[Report]:
         self._awaited = answers
@@ -145,3 +162,16 @@ class ProcessOne:
             self._answer.set_result(report)
         else:
             self.end(f"process 1 misbehaved: it sent an unasked {type(report).__name__}")
+
+
+def _open_process(pid: int, jail_pid: int) -> int:
+    """A descriptor of process 1: the jail's program itself or its child, and no process that got the number afterwards."""
+    try:
+        descriptor = os.pidfd_open(pid)
+        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError as error:
+        raise SandboxError("process 1 is gone") from error
+    if jail_pid not in {pid, parent}:
+        os.close(descriptor)
+        raise SandboxError("process 1 is not the one that was started")
+    return descriptor

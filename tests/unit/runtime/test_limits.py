@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 from pathlib import Path, PosixPath
 
 import pytest
@@ -46,15 +47,32 @@ async def test_a_cgroup_gets_its_limits_and_tells_its_memory(
     folder = a_folder(tmp_path)
 
     limits = CgroupLimits(files, folder, folder, 640 * MEGABYTE)  # type: ignore[arg-type]
-    limits.admit(4711)
+    (folder / "cgroup.procs").write_text("12\n4711\n")
 
     assert (folder / limit).read_text() == str(640 * MEGABYTE)
-    assert (folder / "pids.max").read_text() == "1025"
-    assert (folder / "cgroup.procs").read_text() == "4711"
+    assert (folder / "pids.max").read_text() == "1026"
+    limits.admit(4711)
+    with pytest.raises(ProcessLookupError):
+        limits.admit(471)
     assert limits.memory_bytes() == anonymous
     await limits.release()
     assert not folder.exists()
     assert limits.memory_bytes() == 0
+
+
+def outcome(limits: CgroupLimits, *command: str) -> tuple[int, str]:
+    done = subprocess.run([*limits.argv_prefix(), *command], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize(("files", "own"), [(V1, "tasks"), (V2, "cgroup.procs")])
+async def test_a_program_enters_its_cgroup_before_it_runs(tmp_path: Path, files: object, own: str) -> None:
+    folder = a_folder(tmp_path)
+    limits = CgroupLimits(files, folder, folder, MEGABYTE)  # type: ignore[arg-type]
+
+    assert outcome(limits, "cat", str(folder / own)) == (0, "0\n")
+    await limits.release()
+    assert outcome(limits, "echo", "unlimited") == (2, "")
 
 
 async def test_kills_by_the_kernel_are_counted(tmp_path: Path) -> None:
