@@ -31,7 +31,7 @@ class Nodes:
 
     def __init__(self, cluster: Cluster, memory_mb: int, home: Path) -> None:
         self._cluster = cluster
-        self._memory_mb = memory_mb
+        self.memory_mb = memory_mb
         self._nodes: dict[str, Any] = {}
         self.home = home
 
@@ -49,7 +49,7 @@ class Nodes:
         """Start one more node and return its id."""
         node = self._cluster.add_node(
             num_cpus=1,
-            memory=self._memory_mb * _MIB,
+            memory=self.memory_mb * _MIB,
             object_store_memory=_OBJECT_STORE_BYTES,
             env_vars=_with_home(self.home),
         )

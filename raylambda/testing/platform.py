@@ -49,7 +49,10 @@ class Platform:
 
 @contextmanager
 def running_platform(settings: Mapping[str, str] | None = None) -> Iterator[Platform]:
-    """Start `raylambda up` on a free port and wait until it is healthy; at the end stop it and remove its data."""
+    """Start `raylambda up` on a free port and wait until it is healthy; at the end stop it and remove its data.
+
+    ``settings`` are ``RAYLAMBDA_*`` variables; data in a ``RAYLAMBDA_HOME`` of the caller's stay.
+    """
     with tempfile.TemporaryDirectory(prefix="raylambda-") as folder:
         home, log = Path(folder) / "data", Path(folder) / "platform.log"
         endpoint, key, secret = f"http://127.0.0.1:{_free_port()}", "AKIDTESTING", secrets.token_urlsafe(24)
@@ -64,7 +67,9 @@ def running_platform(settings: Mapping[str, str] | None = None) -> Iterator[Plat
             process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:
             started_in_s = _wait_until_healthy(endpoint, process, log)
-            yield Platform(endpoint, key, secret, "us-east-1", home, process, log, started_in_s)
+            yield Platform(
+                endpoint, key, secret, "us-east-1", Path(environment["RAYLAMBDA_HOME"]), process, log, started_in_s
+            )
         finally:
             _stop(process)
 

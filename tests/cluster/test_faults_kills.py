@@ -10,19 +10,25 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 
 import pytest
+from botocore.exceptions import BotoCoreError
 
 from raylambda.testing.nodes import Nodes
+from raylambda.testing.platform import running_platform
 from raylambda.testing.processes import Process, the_process
+from tests.cluster.witness import Witness
 from tests.cluster.world import (
     FUNCTION_ERROR,
     OK,
     PLATFORM_ERROR,
     THROTTLED,
     World,
+    a_world,
     everything_of,
     runtimes,
+    settings_on,
     until,
 )
 
@@ -151,3 +157,34 @@ def test_what_ran_on_a_killed_host_or_node_fails_and_events_run_again(
     until(lambda: not any(process.runs for process in processes[lost]))
     until(lambda: {host["node_id"] for host in world.hosts()} <= nodes.ids)
     exactly_the_reserved_units_are_there(world, function)
+
+
+def test_a_killed_front_door_leaves_no_hosts_and_its_events_run_after_the_restart(
+    nodes: Nodes, witness: Witness, tmp_path: Path
+) -> None:
+    nodes.add()  # the hosts of the other platform fill theirs
+    settings = {**settings_on(nodes, witness), "RAYLAMBDA_HOME": str(tmp_path / "data")}
+    with running_platform(settings) as platform, a_world(platform, witness) as world:
+        function = world.deploy(reserved=1)
+        held = Held(world, function, calls=1, events=0)
+        waiting = [uuid.uuid4().hex for _ in range(3)]
+        for one in waiting:
+            world.send(function, {"id": one})
+        until(lambda: not world.operator.status()["queue"]["in_hand"])
+        [host] = world.hosts()
+        processes = everything_of(host["pid"])
+
+        platform.process.kill()
+
+        with pytest.raises(BotoCoreError):
+            held.calls[0].result()
+        until(lambda: not any(process.runs for process in processes))
+        assert not any(witness.began[one] for one in waiting)
+        assert world.unsettled() == 3
+
+    with running_platform(settings) as platform, a_world(platform, witness) as world:
+        assert world.call(function, {"id": uuid.uuid4().hex}).result() in {OK, THROTTLED}
+        until(lambda: all(witness.ended[one] for one in waiting))
+        until(lambda: world.unsettled() == 0)
+        assert world.units() == {}
+        assert not {host["host_id"] for host in world.hosts()} & {host["host_id"]}

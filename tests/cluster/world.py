@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from botocore.exceptions import ClientError
 from raylambda.sdk import Client
 from raylambda.store.engine import Database, open_engine
 from raylambda.store.events import count_events
+from raylambda.testing.nodes import Nodes
 from raylambda.testing.platform import Platform
 from raylambda.testing.processes import Process, command_line, descendants, leaves, the_process
 from tests.builders import a_zip
@@ -39,13 +41,21 @@ def until(condition: Callable[[], Any], within_s: float = WITHIN_S) -> Any:
     return found
 
 
-def platform_settings(witness: Witness, **more: str) -> dict[str, str]:
+def platform_settings(witness: Witness) -> dict[str, str]:
     """Functions reach the witness; retries after function errors come soon."""
     return {
         "RAYLAMBDA_EGRESS_ALLOW": f"{HOST}:{witness.port}",
         "RAYLAMBDA_FUNCTION_ENV": json.dumps({"WITNESS_PORT": str(witness.port)}),
         "RAYLAMBDA_ASYNC_RETRY_WAITS_S": "0.2,0.4",
-        **more,
+    }
+
+
+def settings_on(nodes: Nodes, witness: Witness) -> dict[str, str]:
+    """The same on a cluster: one host fills a node."""
+    return {
+        **platform_settings(witness),
+        "RAYLAMBDA_RAY_ADDRESS": nodes.address,
+        "RAYLAMBDA_HOST_MEMORY_MB": str(nodes.memory_mb),
     }
 
 
@@ -124,6 +134,16 @@ class World:
         """Units of concurrency that are out, by function."""
         regions = self.operator.status()["concurrency"]
         return {name: units for region in regions.values() for name, units in region["units"].items()}
+
+
+@contextmanager
+def a_world(platform: Platform, witness: Witness, database_url: str | None = None) -> Iterator[World]:
+    """By default the store is the platform's own SQLite file."""
+    world = World(platform, witness, database_url or f"sqlite:///{platform.home / 'raylambda.sqlite'}")
+    try:
+        yield world
+    finally:
+        world.close()
 
 
 def _leased(host: dict[str, Any]) -> int:

@@ -11,7 +11,7 @@ import pytest
 from raylambda.testing.nodes import Nodes, ray_nodes
 from raylambda.testing.platform import running_platform
 from tests.cluster.witness import Witness
-from tests.cluster.world import World, platform_settings
+from tests.cluster.world import World, a_world, settings_on
 
 HOST_MEMORY_MB = 1024
 
@@ -36,10 +36,5 @@ def witness() -> Iterator[Witness]:
 @pytest.fixture(scope="module")
 def world(nodes: Nodes, witness: Witness) -> Iterator[World]:
     """The platform as `raylambda up --ray-address` starts it."""
-    settings = platform_settings(
-        witness, RAYLAMBDA_RAY_ADDRESS=nodes.address, RAYLAMBDA_HOST_MEMORY_MB=str(HOST_MEMORY_MB)
-    )
-    with running_platform(settings) as platform:
-        world = World(platform, witness, f"sqlite:///{platform.home / 'raylambda.sqlite'}")
+    with running_platform(settings_on(nodes, witness)) as platform, a_world(platform, witness) as world:
         yield world
-        world.close()
