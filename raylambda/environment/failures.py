@@ -10,6 +10,7 @@ from typing import Final
 from raylambda.model.limits import RESPONSE_PAYLOAD_BYTES
 from raylambda.runtime.sandbox import RuntimeExit
 
+OUT_OF_MEMORY: Final = "Runtime.OutOfMemory"
 RESPONSE_TOO_LARGE: Final = f"maximum allowed payload size ({RESPONSE_PAYLOAD_BYTES} bytes)."
 
 _SIGNAL_NAMES: Final = {
@@ -84,7 +85,7 @@ def exited(request_id: str, end: RuntimeExit) -> Failed:
         _about(request_id, error_type, text),
         reason=text,
         crash=_crash(request_id, error_type, text),
-        report_type="Runtime.OutOfMemory" if end.out_of_memory else None,
+        report_type=OUT_OF_MEMORY if end.out_of_memory else None,
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
-import shutil
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,6 +18,7 @@ from pathlib import Path
 import ray
 
 from raylambda.environment.environment import Environment, EnvironmentBusy, Job
+from raylambda.environment.host_folder import HostFolder
 from raylambda.environment.journal import Journal
 from raylambda.environment.log_buffer import LogBuffer
 from raylambda.environment.outbox import Outbox
@@ -80,12 +80,16 @@ class HostSettings:
 
 @dataclass(frozen=True)
 class HostParts:
-    """What a host stands on; tests give fakes. ``gpu_ids`` are those that Ray has given to this host."""
+    """What a host stands on; tests give fakes. ``gpu_ids`` are those that Ray has given to this host.
+
+    ``folder`` goes with the host.
+    """
 
     sandbox: Sandbox
     trees: CodeTrees
     catalog: Catalog
     node_id: str
+    folder: HostFolder | None = None
     view: View = View.JAIL
     packages: tuple[Path, ...] = ()
     gpu_ids: tuple[str, ...] = ()
@@ -95,12 +99,12 @@ class HostParts:
 
 async def gather_parts(settings: HostSettings) -> HostParts:
     """The real ones, as this node has them; raises ``SandboxError`` when it cannot isolate as asked."""
-    own_dir = settings.own_dir
-    own_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = await asyncio.to_thread(HostFolder.claim, settings.own_dir)
     return HostParts(
         sandbox=await make_sandbox(
-            settings.isolation, settings.network, settings.egress_allow, own_dir, _cluster_addresses
+            settings.isolation, settings.network, settings.egress_allow, folder.path, _cluster_addresses
         ),
+        folder=folder,
         trees=CodeTrees(settings.code_dir),
         catalog=Catalog(settings.runtimes),
         node_id=settings.node_id or ray.get_runtime_context().get_node_id(),
@@ -166,7 +170,7 @@ class Host:
             raise NoSuchEnvironment(f"host {self._settings.host_id} has no environment {environment_id}")
         try:
             result = await environment.invoke(invocation)
-        except NoSuchEnvironment:
+        except (NoSuchEnvironment, EnvironmentStopped):
             self._forget(environment_id)
             raise
         if not result.reusable:
@@ -190,7 +194,8 @@ class Host:
         """Stop everything and remove what this host alone wrote; returns the events that nobody has read."""
         await asyncio.gather(*map(self.stop, (*self._environments, *self._starting)))
         await self._parts.sandbox.close()
-        await asyncio.to_thread(shutil.rmtree, self._settings.own_dir, ignore_errors=True)
+        if self._parts.folder is not None:
+            await asyncio.to_thread(self._parts.folder.remove)
         return self._outbox.take()
 
     async def describe(self) -> dict[str, object]:

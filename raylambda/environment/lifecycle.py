@@ -47,7 +47,7 @@ from raylambda.environment.events import (
     StartRequested,
     StartRuntime,
 )
-from raylambda.environment.failures import Failed
+from raylambda.environment.failures import OUT_OF_MEMORY, Failed
 
 
 class State(StrEnum):
@@ -135,7 +135,9 @@ def _lose_init(_: Lifecycle, event: _Fatal) -> Commands:
 
 
 def _lose_running(_: Lifecycle, event: _Fatal) -> Commands:
-    return (DisarmDeadline(), Answer(event.failure), CloseGuest())
+    """Its own memory is the function's affair; a jail that ends otherwise is ours (design.md 8)."""
+    last_word = Answer(event.failure) if event.failure.report_type == OUT_OF_MEMORY else GiveUp(delivered=True)
+    return (DisarmDeadline(), last_word, CloseGuest())
 
 
 _BEGIN: Final = (BeginInvocation(), ArmDeadline(Phase.INVOKE))

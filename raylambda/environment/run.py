@@ -51,7 +51,7 @@ class Run:
         """No answer will come."""
         name = f"environment {environment_id}"
         if delivered:
-            self.answered.set_exception(EnvironmentStopped(f"{name} was shut down while it ran the event"))
+            self.answered.set_exception(EnvironmentStopped(f"{name} ended while it ran the event"))
         else:
             self.answered.set_exception(NoSuchEnvironment(f"{name} ended before the event reached it"))
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from raylambda.environment.run import EnvironmentStopped
 from raylambda.model.limits import RESPONSE_PAYLOAD_BYTES
 from raylambda.testing.sandbox import (
     ECHO,
@@ -230,9 +231,10 @@ async def test_init_time_is_reported_and_billed_once(stage: Stage) -> None:
 async def test_a_lost_jail_ends_the_environment(stage: Stage) -> None:
     environment = await stage.started([next_event, loses_jail])
 
-    result = await environment.invoke(an_invocation())
+    with pytest.raises(EnvironmentStopped):
+        await environment.invoke(an_invocation())
 
-    assert (result.function_error, result.reusable, stage.state) == ("Unhandled", False, "Closed")
+    assert stage.state == "Closed"
     assert not stage.gone
 
 
