@@ -8,7 +8,6 @@ import signal
 import socket
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from raylambda.runtime.limits import MEGABYTE
 from raylambda.runtime.memory_watch import MemoryWatch, Watch
@@ -16,8 +15,6 @@ from raylambda.runtime.output import OutputPipe
 from raylambda.runtime.process_one import Launch, ProcessOne
 from raylambda.runtime.reports import KILL, Exited, Failed, Killed, Started, encode_run
 from raylambda.runtime.sandbox import GuestSpec, OutputSink, RuntimeCommand, RuntimeExit, SandboxError
-
-EARLY_OUTPUT_BYTES: Final = 4096
 
 
 async def launch_guest(spec: GuestSpec, launch: Launch, sink: OutputSink, watch: MemoryWatch) -> ConfinedGuest:
@@ -41,10 +38,8 @@ class ConfinedGuest:
     def __init__(self, spec: GuestSpec, launch: Launch, sink: OutputSink, memory_watch: MemoryWatch) -> None:
         self._spec = spec
         self._launch = launch
-        self._sink = sink
         self._memory_watch = memory_watch
-        self._early: bytearray | None = bytearray()
-        self._output = OutputPipe(self._hand_out)
+        self._output = OutputPipe(sink)
         self._process_one = ProcessOne(launch, self._on_exited, self._on_end)
         self._init_pid: int | None = None
         self._exit: asyncio.Future[RuntimeExit] = asyncio.get_running_loop().create_future()
@@ -73,9 +68,9 @@ class ConfinedGuest:
             self._process_one.end(str(error))
             await self._process_one.gone()
             self._output.drain()
-            said = bytes(self._early or b"").decode("utf-8", "replace").strip()
+            said = self._output.early.decode("utf-8", "replace").strip()
             raise SandboxError(f"the jail cannot be made: {said or error}") from error
-        self._early = None
+        self._output.begin()
         self._memory_watch.add(self._watch)
 
     async def run(self, command: RuntimeCommand) -> None:
@@ -131,13 +126,6 @@ class ConfinedGuest:
         self._output.close()
         self._process_one.close()
         await self._launch.free()
-
-    def _hand_out(self, data: bytes) -> None:
-        """To the sink; before the hello it is the jail's program that writes, and what it says is kept for the error."""
-        if self._early is None:
-            self._sink(data)
-        else:
-            self._early += data[: EARLY_OUTPUT_BYTES - len(self._early)]
 
     def _on_exited(self, report: Exited) -> None:
         oom_kills = self._launch.limits.oom_kills()

@@ -15,14 +15,20 @@ from raylambda.runtime.sandbox import OutputSink
 CHUNK_BYTES: Final = 1 << 16
 BURST_BYTES: Final = 1 << 20
 PAUSE_S: Final = 0.05
+EARLY_BYTES: Final = 4096
 
 
 class OutputPipe:
-    """Owns both ends: ``write_end`` is for the guest's processes, and ours of it is closed by ``guest_has_it``."""
+    """Owns both ends: ``write_end`` is for the guest's processes, and ours of it is closed by ``guest_has_it``.
+
+    Until ``begin`` it is the jail's program that writes; the start of that is kept in ``early``, for the error message.
+    """
 
     def __init__(self, sink: OutputSink) -> None:
         self._loop = asyncio.get_running_loop()
         self._sink = sink
+        self._begun = False
+        self.early = b""
         self._read_end, self.write_end = os.pipe()
         os.set_blocking(self._read_end, False)
         self._burst = 0
@@ -35,6 +41,10 @@ class OutputPipe:
         if self.write_end >= 0:
             os.close(self.write_end)
             self.write_end = -1
+
+    def begin(self) -> None:
+        """From now on everything goes to the sink."""
+        self._begun = True
 
     def drain(self) -> None:
         """Hand out what is in the pipe now, at most one burst."""
@@ -74,7 +84,10 @@ class OutputPipe:
         if not data:
             self._stop_reading()
             return 0
-        self._sink(data)
+        if self._begun:
+            self._sink(data)
+        else:
+            self.early = (self.early + data)[:EARLY_BYTES]
         return len(data)
 
     def _stop_reading(self) -> None:

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.jail, pytest.mark.timeout(600)]
 
 REPOSITORY = Path(__file__).parents[2]
 NOBODY = 65534
-SUITE = ("test_jail_contract.py", "test_jail_escape.py", "test_jail_life.py")
+SUITE = ("test_jail_contract.py", "test_jail_escape.py", "test_jail_fork.py", "test_jail_life.py")
 
 
 def as_nobody(*command: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
