@@ -43,9 +43,11 @@ class HostFolder:
         return cls(path, lock)
 
     def remove(self) -> None:
-        """Remove the folder; the host has ended what it ran."""
-        shutil.rmtree(self.path, ignore_errors=True)
-        os.close(self._lock)
+        """Remove the folder; the host has ended what it ran. May be called twice."""
+        if self._lock >= 0:
+            shutil.rmtree(self.path, ignore_errors=True)
+            os.close(self._lock)
+            self._lock = -1
 
 
 @contextmanager

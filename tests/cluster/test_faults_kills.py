@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import BotoCoreError
 
-from raylambda.testing.nodes import Nodes
 from raylambda.testing.platform import running_platform
 from raylambda.testing.processes import Process, the_process
+from tests.cluster.nodes import Nodes
 from tests.cluster.witness import Witness
 from tests.cluster.world import (
     FUNCTION_ERROR,

@@ -18,10 +18,10 @@ from botocore.exceptions import ClientError
 from raylambda.sdk import Client
 from raylambda.store.engine import Database, open_engine
 from raylambda.store.events import count_events
-from raylambda.testing.nodes import Nodes
 from raylambda.testing.platform import Platform
 from raylambda.testing.processes import Process, command_line, descendants, leaves, the_process
 from tests.builders import a_zip
+from tests.cluster.nodes import Nodes
 from tests.cluster.witness import FUNCTION, HOST, Witness
 
 WITHIN_S = 90.0

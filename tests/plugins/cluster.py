@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from raylambda.testing.nodes import Nodes, ray_nodes
 from raylambda.testing.platform import running_platform
+from tests.cluster.nodes import Nodes, ray_nodes
 from tests.cluster.witness import Witness
 from tests.cluster.world import World, a_world, settings_on
 

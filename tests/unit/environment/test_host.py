@@ -13,8 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from raylambda.environment.host import EnvironmentBusy, EnvironmentStopped, Host, HostParts, HostSettings
-from raylambda.model.environment import EnvironmentExited, LogLines, NoSuchEnvironment, StartEnvironment, StartRefused
+from raylambda.environment.host import EnvironmentBusy, Host, HostParts, HostSettings
+from raylambda.environment.host_folder import HostFolder
+from raylambda.model.environment import (
+    EnvironmentExited,
+    EnvironmentStopped,
+    LogLines,
+    NoSuchEnvironment,
+    StartEnvironment,
+    StartRefused,
+)
 from raylambda.model.function import FunctionVersion
 from raylambda.model.ray_options import RayOptions
 from raylambda.runtime.catalog import Catalog, RuntimePlan, RuntimeUnavailable, View
@@ -65,12 +73,17 @@ class House:
             host_id="h1", state_dir=folder, node_id="n1", poll_s=0.02, batch_s=0.0, function_env={"OPERATOR": "1"}
         )
         self.parts = HostParts(
-            self.sandbox, CodeTrees(folder / "code"), FakeCatalog(), "n1", clock=self.clock, timers=self.timers
+            self.sandbox,
+            CodeTrees(folder / "code"),
+            FakeCatalog(),
+            "n1",
+            HostFolder.claim(self.settings.own_dir),
+            clock=self.clock,
+            timers=self.timers,
         )
         self.host = Host(self.settings, self.gather)
 
     async def gather(self, settings: HostSettings) -> HostParts:
-        settings.own_dir.mkdir(parents=True, exist_ok=True)
         return self.parts
 
     def scripts(self, *scripts: Script) -> None:

@@ -27,6 +27,7 @@ def test_a_folder_is_private_and_goes_with_its_host(tmp_path: Path) -> None:
 
     assert folder.path.stat().st_mode & 0o777 == 0o700
     folder.remove()
+    folder.remove()
     assert not (tmp_path / "hosts" / "a").exists()
 
 
