@@ -111,10 +111,11 @@ class EgressNetwork:
         )
 
     async def _make(self, count: int) -> list[_Link]:
-        keeper = await self._outbound.living()
+        outbound = self._outbound
+        keeper = await outbound.living()
         numbers = [self._numbers.take() for _ in range(count)]
         try:
-            await keeper.inside(scripts.make_script(self._outbound.plan, numbers))
+            await keeper.inside(scripts.make_script(outbound.plan, numbers, outbound.send_buffer_bytes))
         except BaseException:
             await self._drop(keeper, numbers)
             raise

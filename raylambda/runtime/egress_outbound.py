@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from raylambda.runtime import egress_scripts as scripts
 from raylambda.runtime.egress_keeper import Keeper
-from raylambda.runtime.egress_node import ClusterAddresses, Node, Resolver
+from raylambda.runtime.egress_node import ClusterAddresses, Node, Resolver, send_limit
 from raylambda.runtime.egress_rules import (
     AddressPlan,
     NodeFacts,
@@ -65,6 +65,7 @@ class Outbound:
         facts = await self._node.facts()
         taken = [*facts.routed, *(IPv4Network(address) for address in facts.resolvers)]
         self.plan: AddressPlan = choose_plan(taken)
+        self.send_buffer_bytes = scripts.send_buffer(await asyncio.to_thread(send_limit))
         self.picture = await self._look()
         await self.living()
 

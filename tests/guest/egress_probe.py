@@ -2,6 +2,7 @@
 
 ``egress_probe.py tcp|udp ADDRESS PORT`` prints what the service answers, or the name of the error.
 ``egress_probe.py many ADDRESS PORT COUNT`` keeps so many connections open and prints how many there are, then waits for its input's end.
+``egress_probe.py upload|download ADDRESS PORT SIZE`` prints how much arrived.
 ``egress_probe.py resolve NAME`` prints the address that the system's resolver finds.
 ``egress_probe.py ask udp|tcp SERVER NAME`` asks one name server.
 ``egress_probe.py serve ADDRESS:PORT...`` answers connections and datagrams with the address that they came to.
@@ -67,6 +68,25 @@ def many(address, port, count):
     return "done"
 
 
+def upload(address, port, size):
+    """How much the service says it has got of ``size`` bytes."""
+    with socket.create_connection((address, int(port)), PATIENCE_S) as connection:
+        connection.settimeout(30)
+        connection.recv(100)
+        connection.sendall(b"U" + size.encode().zfill(12))
+        connection.sendall(b"x" * int(size))
+        return connection.recv(100).decode()
+
+
+def download(address, port, size):
+    """How much arrives of ``size`` bytes that the service is asked for."""
+    with socket.create_connection((address, int(port)), PATIENCE_S) as connection:
+        connection.settimeout(30)
+        connection.recv(100)
+        connection.sendall(f"D{size}".encode())
+        return sum(map(len, iter(lambda: connection.recv(1 << 20), b"")))
+
+
 def spoof(own, address, port):
     """Connect from an address that the caller says is ours."""
     with socket.create_connection((address, int(port)), 1.0, (own, 0)) as connection:
@@ -95,15 +115,24 @@ def encoded(name):
 
 
 class Answer(socketserver.BaseRequestHandler):
-    """Says where the request came to; a connection stays open until the client closes it, and echoes."""
+    """Says where the request came to; a connection stays open and does what it is asked for."""
 
     def handle(self):
         if isinstance(self.request, tuple):
             self.request[1].sendto(self.server.name.encode(), self.client_address)
             return
         self.request.sendall(self.request.getsockname()[0].encode())
-        while self.request.recv(100):
+        first = self.request.recv(100)
+        if first[:1] == b"U":
+            got, size = len(first) - 13, int(first[1:13])
+            while got < size:
+                got += len(self.request.recv(1 << 20)) or size
+            self.request.sendall(str(got).encode())
+        elif first[:1] == b"D":
+            self.request.sendall(b"x" * int(first[1:]))
+        elif first:
             self.request.sendall(b"still here")
+            self.request.recv(100)
 
 
 class Names(socketserver.BaseRequestHandler):
@@ -156,6 +185,8 @@ TASKS = {
     "hold": hold,
     "many": many,
     "spoof": spoof,
+    "upload": upload,
+    "download": download,
     "resolve": resolve,
     "ask": ask,
     "serve": serve,

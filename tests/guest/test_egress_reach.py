@@ -109,6 +109,11 @@ def test_a_guest_cannot_use_anothers_address(driver: Driver) -> None:
     assert driver.guest(liar, "spoof", address, INTERNET, "8000") == "no answer"
 
 
+@pytest.mark.parametrize("direction", ["upload", "download"])
+def test_large_bodies_arrive_whole(driver: Driver, direction: str) -> None:
+    assert driver.guest(driver.slot(), direction, INTERNET, "8001", str(50_000_000)) == "50000000"
+
+
 def test_there_is_no_ipv6(driver: Driver) -> None:
     addresses = enter(driver, driver.slot(), "ip", "-6", "address", "show", "dev", "eth0")
 
