@@ -37,11 +37,11 @@ from raylambda.environment.failures import timed_out
 from raylambda.environment.journal import Journal
 from raylambda.environment.lifecycle import Lifecycle, Refused, State
 from raylambda.environment.process import RuntimeProcess
-from raylambda.environment.run import EnvironmentStopped, Run
+from raylambda.environment.run import Run
 from raylambda.environment.runtime_api import RuntimeApi
 from raylambda.environment.timers import Alarm, Timers
 from raylambda.model.clock import Clock
-from raylambda.model.environment import EnvironmentStarted, NoSuchEnvironment
+from raylambda.model.environment import EnvironmentStarted, EnvironmentStopped, NoSuchEnvironment
 from raylambda.model.function import FunctionVersion
 from raylambda.model.invocation import Invocation, InvocationResult
 from raylambda.model.limits import INIT_TIMEOUT_S

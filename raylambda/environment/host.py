@@ -23,13 +23,13 @@ from raylambda.environment.journal import Journal
 from raylambda.environment.log_buffer import LogBuffer
 from raylambda.environment.outbox import Outbox
 from raylambda.environment.packages import mounts, runtime_env_packages, with_packages
-from raylambda.environment.run import EnvironmentStopped
 from raylambda.environment.timers import LoopTimers, Timers
 from raylambda.environment.unrunnable import UnrunnableEnvironment
 from raylambda.environment.variables import environment_variables
 from raylambda.model.clock import Clock, SystemClock
 from raylambda.model.environment import (
     EnvironmentStarted,
+    EnvironmentStopped,
     HostEvent,
     HostFacts,
     NoSuchEnvironment,

@@ -8,12 +8,8 @@ from raylambda.environment.failures import Failed, Responded
 from raylambda.environment.journal import Usage
 from raylambda.environment.runtime_api import EventHead
 from raylambda.model.clock import Clock
-from raylambda.model.environment import NoSuchEnvironment
+from raylambda.model.environment import EnvironmentStopped, NoSuchEnvironment
 from raylambda.model.invocation import Invocation
-
-
-class EnvironmentStopped(Exception):
-    """The environment was shut down while the runtime had the event; it may have run."""
 
 
 class Run:

@@ -11,6 +11,10 @@ from typing import Any
 from raylambda.model.function import FunctionVersion
 
 
+class EnvironmentStopped(Exception):
+    """The environment ended while it ran the event, which may have run in part."""
+
+
 class NoSuchEnvironment(Exception):
     """The host does not have this environment (any more); the event has not run."""
 

@@ -16,6 +16,7 @@ from ray.exceptions import ActorUnschedulableError, RayError, RayTaskError, Runt
 from raylambda.model.carriage import pack_invocation, unpack_result
 from raylambda.model.environment import (
     EnvironmentStarted,
+    EnvironmentStopped,
     HostEvent,
     HostFacts,
     NoSuchEnvironment,
@@ -129,7 +130,7 @@ def translated(error: RayError) -> Exception:
     if not isinstance(error, RayTaskError):
         return HostLost(_first_line(error))
     cause = error.cause
-    if isinstance(cause, NoSuchEnvironment | StartRefused):
+    if isinstance(cause, NoSuchEnvironment | EnvironmentStopped | StartRefused):
         return type(cause)(str(cause))
     return error
 

@@ -17,7 +17,7 @@ from raylambda.model.errors import (
 from raylambda.model.invocation import Call, Completion, Invocation, InvocationResult
 from raylambda.scheduling.admission import Admission, ThrottleReason
 from raylambda.scheduling.fleet_events import Lease, Refusal
-from raylambda.scheduling.ports import HostLost, NoSuchEnvironment
+from raylambda.scheduling.ports import EnvironmentStopped, HostLost, NoSuchEnvironment
 from raylambda.scheduling.registry import Registry, Target
 from raylambda.scheduling.shell import FleetShell, Place, PlacementRefused
 
@@ -132,6 +132,10 @@ class Invoker:
             self._shell.lose(place.lease.host_id)
             raise ServiceException(
                 "The host of the execution environment was lost while the function ran. It may have run in part."
+            ) from None
+        except EnvironmentStopped:
+            raise ServiceException(
+                "The execution environment ended while the function ran. It may have run in part."
             ) from None
 
     def _settle(self, target: Target, place: Place | None, result: InvocationResult | None) -> None:

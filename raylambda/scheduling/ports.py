@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 from raylambda.model.environment import (
     EnvironmentStarted,
+    EnvironmentStopped,
     HostEvent,
     HostFacts,
     NoSuchEnvironment,
@@ -30,6 +31,7 @@ from raylambda.model.ray_options import RayOptions
 
 __all__ = [
     "Cluster",
+    "EnvironmentStopped",
     "Host",
     "HostClass",
     "HostLost",
@@ -84,7 +86,7 @@ class Host(Protocol):
         ...
 
     async def invoke(self, environment_id: str, invocation: Invocation, label: str) -> InvocationResult:
-        """Run one event in an environment; raises ``NoSuchEnvironment``."""
+        """Run one event in an environment; raises ``NoSuchEnvironment`` (it did not run) and ``EnvironmentStopped`` (it may have)."""
         ...
 
     async def stop(self, environment_id: str) -> None:

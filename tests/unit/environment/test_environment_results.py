@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from raylambda.environment.run import EnvironmentStopped
+from raylambda.model.environment import EnvironmentStopped
 from raylambda.model.limits import RESPONSE_PAYLOAD_BYTES
 from raylambda.testing.sandbox import (
     ECHO,

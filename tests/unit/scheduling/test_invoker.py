@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from platform_on_fakes import KEY, a_call, a_platform, a_record, until
 
-from raylambda.model.environment import LogLines, StartEnvironment
+from raylambda.model.environment import EnvironmentStopped, LogLines, StartEnvironment
 from raylambda.model.errors import (
     LambdaError,
     ResourceConflictException,
@@ -402,3 +402,13 @@ async def test_closing_releases_every_host_and_leaves_nobody_waiting() -> None:
     assert sorted(platform.cluster.released) == sorted(host.facts.host_id for host in platform.cluster.made)
     errors = await asyncio.gather(*calls, return_exceptions=True)
     assert all(isinstance(error, LambdaError) for error in errors)
+
+
+async def test_an_environment_that_ends_under_its_event_is_a_service_error() -> None:
+    async with a_platform() as platform:
+        platform.script.answer = raising(EnvironmentStopped("environment e1 ended while it ran the event"))
+
+        with pytest.raises(ServiceException, match="may have run in part"):
+            await platform.invoker.invoke(a_call())
+
+        assert platform.is_settled()
