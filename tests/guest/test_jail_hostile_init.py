@@ -95,7 +95,7 @@ async def test_a_false_start_is_a_sandbox_error_and_leaves_nothing(script: str, 
 
 @pytest.mark.parametrize("script", AFTER_HELLO.values(), ids=AFTER_HELLO.keys())
 async def test_misbehaviour_ends_the_guest(script: str, watch: MemoryWatch) -> None:
-    guest = await launched(f"hello()\n{script}\nsleep()", watch)
+    guest = await launched(f"hello(); control.recv(4)\n{script}\nsleep()", watch)
     run = asyncio.ensure_future(guest.run(RuntimeCommand(["x"], {})))
 
     end = await guest.exited()
