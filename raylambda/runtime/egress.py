@@ -111,11 +111,20 @@ class EgressNetwork:
         )
 
     async def _make(self, count: int) -> list[_Link]:
-        outbound = self._outbound
-        keeper = await outbound.living()
+        """So many links; in a new outbound namespace when the old one dies meanwhile."""
+        keeper = await self._outbound.living()
+        try:
+            return await self._make_in(keeper, count)
+        except NetworkUnavailable:
+            if keeper.alive:
+                raise
+        return await self._make_in(await self._outbound.living(), count)
+
+    async def _make_in(self, keeper: Keeper, count: int) -> list[_Link]:
+        plan, send_buffer_bytes = self._outbound.plan, self._outbound.send_buffer_bytes
         numbers = [self._numbers.take() for _ in range(count)]
         try:
-            await keeper.inside(scripts.make_script(outbound.plan, numbers, outbound.send_buffer_bytes))
+            await keeper.inside(scripts.make_script(plan, numbers, send_buffer_bytes))
         except BaseException:
             await self._drop(keeper, numbers)
             raise
