@@ -56,7 +56,7 @@ BEFORE_HELLO = {
 AFTER_HELLO = {
     "an end": "raise SystemExit(3)",
     "a second hello": "hello()",
-    "an unasked start": "send(frame(b'started'))",
+    "an unasked start": "send(frame(b'started') * 2)",
     "an exit of nothing": "send(frame(b'exited', b'status', b'0', b'1'))",
     "descriptors": "send(frame(b'started'), listener())",
     "a number that is none": "control.recv(4096); send(frame(b'started')); send(frame(b'exited', b'status', b'-1', b'0'))",
