@@ -27,6 +27,7 @@ from tests.cluster.world import (
     World,
     a_world,
     everything_of,
+    left_behind,
     runtimes,
     settings_on,
     until,
@@ -157,6 +158,7 @@ def test_what_ran_on_a_killed_host_or_node_fails_and_events_run_again(
     until(lambda: not any(process.runs for process in processes[lost]))
     until(lambda: {host["node_id"] for host in world.hosts()} <= nodes.ids)
     exactly_the_reserved_units_are_there(world, function)
+    assert not left_behind(processes[lost][0], lost, nodes)
 
 
 def test_a_killed_front_door_leaves_no_hosts_and_its_events_run_after_the_restart(

@@ -171,3 +171,10 @@ def _number_inside(process: Process) -> str:
 def everything_of(host_pid: int) -> list[Process]:
     """A host's process and all below it: jails, the keeper of its network, the gateway program."""
     return [the_process(host_pid), *descendants(host_pid)]
+
+
+def left_behind(host: Process, host_id: str, nodes: Nodes) -> list[Path]:
+    """Cgroups and folders of a dead host; the next host that starts on the machine removes them."""
+    cgroups = Path("/sys/fs/cgroup").rglob(f"raylambda-{host.pid}-{host.started}")
+    folder = nodes.home / ".cache/raylambda/hosts" / host_id
+    return [*cgroups, *([folder] if folder.exists() else [])]
