@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -178,3 +178,14 @@ def left_behind(host: Process, host_id: str, nodes: Nodes) -> list[Path]:
     cgroups = Path("/sys/fs/cgroup").rglob(f"raylambda-{host.pid}-{host.started}")
     folder = nodes.home / ".cache/raylambda/hosts" / host_id
     return [*cgroups, *([folder] if folder.exists() else [])]
+
+
+def jails_without_host(nodes: Nodes, hosts: Sequence[Process]) -> list[Process]:
+    """Jails on these nodes (their command lines name the nodes' home) that belong to none of these hosts."""
+    ours = {process for host in hosts for process in descendants(host.pid)}
+    return [process for process in descendants(1) if _is_jail(process, nodes) and process not in ours]
+
+
+def _is_jail(process: Process, nodes: Nodes) -> bool:
+    arguments = command_line(process)
+    return arguments[:1] == ["bwrap"] and any(str(nodes.home) in argument for argument in arguments)
