@@ -15,7 +15,7 @@ from jail_driver import GuestMaker, until
 
 from raylambda.runtime.cgroups import process_name
 from raylambda.runtime.sandbox import RuntimeExit, Sandbox, SandboxError
-from raylambda.runtime.selection import make_sandbox
+from raylambda.runtime.selection import make_sandbox, probe
 
 pytestmark = [pytest.mark.anyio, pytest.mark.jail]
 
@@ -137,6 +137,7 @@ async def test_selection_takes_what_works_here(tmp_path: Path) -> None:
     sandbox = await make_sandbox("jail", "none", (), tmp_path / "state")
 
     isolation = sandbox.isolation()
+    await probe(sandbox)
     await sandbox.close()
 
     assert isolation.level == "jail"
