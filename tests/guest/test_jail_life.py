@@ -98,10 +98,10 @@ async def test_close_leaves_no_process_mount_or_cgroup(jail_sandbox: Sandbox, tm
     before = mounts()
     makers = GuestMaker(jail_sandbox, tmp_path)
     probes = [await makers.launch() for _ in range(3)]
-    for probe in probes:
-        await probe.start("import os, time; os.fork(); print('up'); time.sleep(600)")
-        await until(lambda probe=probe: probe.output.count(b"up") == 2)
-    inits = [int(str(probe.guest.describe()["process_1"])) for probe in probes]
+    for one in probes:
+        await one.start("import os, time; os.fork(); print('up'); time.sleep(600)")
+        await until(lambda one=one: one.output.count(b"up") == 2)
+    inits = [int(str(one.guest.describe()["process_1"])) for one in probes]
 
     await jail_sandbox.close()
 
