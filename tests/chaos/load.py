@@ -14,6 +14,7 @@ from tests.cluster.world import World
 
 CALLERS = 4
 _EVENT_EVERY_S = 0.1
+_LONGEST_S = 0.3
 
 
 @dataclass
@@ -58,13 +59,16 @@ class Load:
         while not self._over.is_set():
             with self._lock:
                 self.calls += 1
-            answer = self.world.call(self.called, {"id": uuid.uuid4().hex}).result()
+            answer = self.world.call(self.called, _event(chance)).result()
             with self._lock:
                 self.answers[answer] += 1
-            self._over.wait(chance.expovariate(20.0))
 
     def _send_on(self, chance: Random) -> None:
         while not self._over.wait(chance.expovariate(1 / _EVENT_EVERY_S)):
-            event_id = uuid.uuid4().hex
-            self.world.send(self.sent_to, {"id": event_id})
-            self.events.append(event_id)
+            event = _event(chance)
+            self.world.send(self.sent_to, event)
+            self.events.append(event["id"])
+
+
+def _event(chance: Random) -> dict[str, str]:
+    return {"id": uuid.uuid4().hex, "takes_s": f"{chance.uniform(0.0, _LONGEST_S):.3f}"}

@@ -1,6 +1,7 @@
 """What functions report from inside their jails, over the network: that an event began, and that it ended.
 
-Nothing that a platform loses can be lost here. A function whose event names a gate waits at it until the test opens it.
+Nothing that a platform loses can be lost here. A function whose event names a ``gate`` waits at it until the test
+opens it; ``takes_s`` makes it take so long.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ HOST = "host.raylambda.internal"
 _GATE_LIMIT_S = 100.0
 
 FUNCTION = f"""
-import http.client, json, os
+import http.client, json, os, time
 
 def tell(what, event):
     connection = http.client.HTTPConnection("{HOST}", int(os.environ["WITNESS_PORT"]), timeout={_GATE_LIMIT_S})
@@ -24,6 +25,7 @@ def tell(what, event):
 
 def handler(event, context):
     tell("began", event)
+    time.sleep(float(event.get("takes_s", "0")))
     tell("ended", event)
     return event["id"]
 """
