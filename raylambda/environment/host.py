@@ -25,7 +25,7 @@ from raylambda.environment.outbox import Outbox
 from raylambda.environment.packages import mounts, runtime_env_packages, with_packages
 from raylambda.environment.timers import LoopTimers, Timers
 from raylambda.environment.unrunnable import UnrunnableEnvironment
-from raylambda.environment.variables import environment_variables
+from raylambda.environment.variables import environment_variables, with_all_variables
 from raylambda.model.clock import Clock, SystemClock
 from raylambda.model.environment import (
     EnvironmentStarted,
@@ -208,7 +208,8 @@ class Host:
         tree = await parts.trees.tree(version.code_sha256, lambda: _fetch(start))
         journal = Journal(version, name, log, parts.clock)
         try:
-            plan = await asyncio.to_thread(parts.catalog.plan, version, tree, parts.view)
+            seen = with_all_variables(version, self._settings.function_env)
+            plan = await asyncio.to_thread(parts.catalog.plan, seen, tree, parts.view)
         except RuntimeUnavailable as absent:
             unrunnable = UnrunnableEnvironment(name, absent.error_type, absent.message, journal)
             self._environments[name] = unrunnable
@@ -237,6 +238,7 @@ class Host:
             memory_mb=version.memory_mb,
             ephemeral_mb=version.ephemeral_mb,
             init_interpreter=plan.init_interpreter,
+            preload=plan.fork_bootstrap,
             mounts=(*plan.mounts, *mounts(self._parts.packages)),
             devices=_gpu_devices() if version.ray_options.num_gpus else (),
         )

@@ -8,6 +8,7 @@ nobody overrides. Keys for AWS are not made up: a function has those that the op
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from raylambda.model.function import FunctionVersion
@@ -50,16 +51,19 @@ def environment_variables(
     function_env: Mapping[str, str],
 ) -> dict[str, str]:
     """All variables but ``AWS_LAMBDA_RUNTIME_API``, which the jail knows. ``defaults`` and ``reserved`` are the runtime's."""
-    ray_env = version.ray_options.runtime_env.get("env_vars", {})
     return {
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         **defaults,
-        **function_env,
-        **_allowed(ray_env),
-        **_allowed(version.environment),
+        **with_all_variables(version, function_env).environment,
         **reserved,
         **_platform(version, log_stream),
     }
+
+
+def with_all_variables(version: FunctionVersion, function_env: Mapping[str, str]) -> FunctionVersion:
+    """``version`` with the operator's and the Ray options' variables below its own: some choose how a runtime starts."""
+    ray_env = version.ray_options.runtime_env.get("env_vars", {})
+    return replace(version, environment={**function_env, **_allowed(ray_env), **_allowed(version.environment)})
 
 
 def _allowed(variables: Mapping[str, str]) -> dict[str, str]:
