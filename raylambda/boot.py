@@ -8,8 +8,6 @@ at ``settings.ray_address``.
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import json
 import logging
 import os
 import random
@@ -32,10 +30,11 @@ from raylambda.environment.host import HostSettings
 from raylambda.environment.host_actor import HostActor
 from raylambda.frontdoor.app import create_app
 from raylambda.frontdoor.code_links import CodeLinks
-from raylambda.frontdoor.keys import KeyRing, keep_secret, link_secret, root_key
+from raylambda.frontdoor.keys import KeyRing, link_secret, root_key
 from raylambda.frontdoor.seams import FrontDoor
 from raylambda.frontdoor.server import make_server
 from raylambda.frontdoor.signing import AnyKey, Authenticator, SignatureCheck
+from raylambda.home import PlatformNote, claimed, noted
 from raylambda.model.clock import Clock, SystemClock
 from raylambda.queue.acceptance import Acceptance
 from raylambda.queue.dispatch_settings import DispatchSettings
@@ -57,6 +56,7 @@ from raylambda.scheduling.store_feed import StoreFeed
 from raylambda.settings import AccessKey, Settings
 from raylambda.store.codestore import LocalCodeStore
 from raylambda.store.engine import Database, migrate, open_engine
+from raylambda.store.errors import SchemaUnknown, StoreUnavailable
 from raylambda.telemetry.logs import LogKeeper
 
 Say = Callable[[str], None]
@@ -64,6 +64,7 @@ Say = Callable[[str], None]
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what a client on this machine connects to instead
 _OBJECT_STORE_BYTES = 512 * 1024 * 1024
+_KNOCK_S = 10.0
 _DRAIN_S = 10
 _DAY_S = 86_400.0
 
@@ -73,9 +74,13 @@ class BootError(Exception):
 
 
 def run(settings: Settings, say: Say) -> None:
-    """Run a platform until SIGINT or SIGTERM; ``say`` gets a line for every step. Raises ``BootError``."""
+    """Run a platform until SIGINT or SIGTERM; ``say`` gets a line for every step.
+
+    Raises ``BootError`` and ``HomeUnusable``, before Ray starts for what can be known before.
+    """
     _check(settings)
-    with _home(settings.home), _listener(settings) as listener:
+    with claimed(settings.home), _listener(settings) as listener:
+        _open_database(settings).close()
         say("Starting Ray" if settings.ray_address is None else f"Joining the Ray cluster at {settings.ray_address}")
         with ray_cluster(settings):
             uvloop.run(_serve(settings, listener, say))
@@ -87,28 +92,8 @@ def _check(settings: Settings) -> None:
             f"RAYLAMBDA_AUTH=none lets anybody run code; it is refused on {settings.host}: "
             "listen on 127.0.0.1, or set RAYLAMBDA_AUTH=sigv4"
         )
-
-
-@contextmanager
-def _home(home: Path) -> Iterator[None]:
-    """The data directory, ours alone: two platforms would each start environments for the same functions."""
-    try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        directory = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise BootError(f"RAYLAMBDA_HOME cannot be used: {error}") from None
-    try:
-        _lock(directory, home)
-        yield
-    finally:
-        os.close(directory)
-
-
-def _lock(directory: int, home: Path) -> None:
-    try:
-        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise BootError(f"a platform runs in {home} already; set RAYLAMBDA_HOME to run another one") from None
+    if settings.ray_address is not None and "://" in settings.ray_address:
+        raise BootError("the platform runs on a node of its Ray cluster: give `auto` or the head's host:port")
 
 
 @contextmanager
@@ -136,8 +121,9 @@ def ray_cluster(settings: Settings) -> Iterator[None]:
     own["include_dashboard"] = True  # `ray list tasks` asks it
     address = settings.ray_address or "local"
     try:
+        _knock(address)
         ray.init(address, log_to_driver=False, logging_level=logging.WARNING, **({} if settings.ray_address else own))
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise BootError(f"no Ray cluster at {address}: {error}") from error
     try:
         yield
@@ -145,11 +131,19 @@ def ray_cluster(settings: Settings) -> Iterator[None]:
         ray.shutdown()
 
 
+def _knock(address: str) -> None:
+    """Raise ``OSError`` when nobody listens at ``host:port``: Ray would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal() and "://" not in address:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S).close()
+
+
 async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
     async with open_platform(settings, SystemClock()) as platform:
         server = make_server(create_app(platform.door), platform.door.logs.close)
-        with _endpoint_note(settings, listener) as endpoint:
-            announcing = asyncio.create_task(_announce(platform, settings, endpoint, say))
+        note = _note(settings, listener)
+        with noted(settings.home, note):
+            announcing = asyncio.create_task(_announce(platform, settings, note.endpoint, say))
             await server.serve(sockets=[listener])
             announcing.cancel()
             say("Stopping")
@@ -166,30 +160,12 @@ async def _announce(platform: Platform, settings: Settings, endpoint: str, say: 
     say('Use it from another terminal: eval "$(raylambda env)"')
 
 
-@contextmanager
-def _endpoint_note(settings: Settings, listener: socket.socket) -> Iterator[str]:
-    """Tell `raylambda env` and the other commands of this machine where this platform listens, and with which key."""
+def _note(settings: Settings, listener: socket.socket) -> PlatformNote:
+    """Where this platform listens, and with which key, for the other commands of this machine."""
     host = _ANY_ADDRESS.get(settings.host, settings.host)
     endpoint = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     key = _own_key(settings)
-    note = settings.home / "platform.json"
-    note.unlink(missing_ok=True)
-    keep_secret(
-        note,
-        lambda: json.dumps(
-            {
-                "endpoint": endpoint,
-                "pid": os.getpid(),
-                "region": settings.region,
-                "access_key_id": key.access_key_id,
-                "secret_access_key": key.secret,
-            }
-        ),
-    )
-    try:
-        yield endpoint
-    finally:
-        note.unlink(missing_ok=True)
+    return PlatformNote(endpoint, settings.region, key.access_key_id, key.secret)
 
 
 def _own_key(settings: Settings) -> AccessKey:
@@ -278,8 +254,13 @@ async def _expire_logs_daily(logs: LogKeeper) -> None:
 
 
 def _open_database(settings: Settings) -> Database:
-    engine = open_engine(settings.database_url or f"sqlite:///{settings.home / 'raylambda.sqlite'}")
-    migrate(engine)
+    try:
+        engine = open_engine(settings.database_url or f"sqlite:///{settings.home / 'raylambda.sqlite'}")
+        migrate(engine)
+    except (StoreUnavailable, SchemaUnknown) as error:
+        raise BootError(f"the database cannot be used: {error}") from error
+    except ModuleNotFoundError as error:
+        raise BootError(f"PostgreSQL needs another package: pip install 'raylambda[postgresql]' ({error})") from error
     return Database(engine)
 
 

@@ -9,9 +9,9 @@ import typer
 
 from raylambda import __version__
 from raylambda.cli import functions, logs, platform
-from raylambda.cli.connection import NoPlatform
 from raylambda.cli.output import show_error
 from raylambda.cli.packaging import PackagingError
+from raylambda.home import HomeUnusable, NoPlatform
 from raylambda.sdk import ClientError, PlatformUnreachable
 from raylambda.settings import SettingsError
 
@@ -56,7 +56,7 @@ def main() -> None:
         app()
     except PlatformUnreachable as error:
         show_error(f"{error}; is a platform running? `raylambda up` starts one")
-    except (ClientError, NoPlatform, PackagingError, SettingsError, platform.CannotStart) as error:
+    except (ClientError, HomeUnusable, NoPlatform, PackagingError, SettingsError, platform.CannotStart) as error:
         show_error(str(error))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from raylambda.home import read_note
 from raylambda.sdk import Client
 from raylambda.settings import AccessKey, Settings
-
-
-class NoPlatform(Exception):
-    """Nobody runs a platform in this home; the text says what to do."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +41,6 @@ def find_connection(environ: Mapping[str, str]) -> Connection:
 def own_connection(environ: Mapping[str, str]) -> Connection:
     """This machine's own platform, whatever the AWS variables say; raises ``NoPlatform``."""
     settings = Settings.from_environ(environ)
-    note = settings.home / "platform.json"
-    try:
-        document = json.loads(note.read_text())
-    except FileNotFoundError:
-        raise NoPlatform(f"no platform runs in {settings.home}; `raylambda up` starts one") from None
-    except OSError as error:
-        raise NoPlatform(f"the platform in {settings.home} is somebody else's: {error}") from None
-    key = AccessKey(document["access_key_id"], document["secret_access_key"], settings.account_id)
-    return Connection(document["endpoint"], key, document["region"])
+    note = read_note(settings.home)
+    key = AccessKey(note.access_key_id, note.secret_access_key, settings.account_id)
+    return Connection(note.endpoint, key, note.region)
