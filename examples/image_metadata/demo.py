@@ -14,6 +14,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -24,7 +25,8 @@ from raylambda.testing.platform import Platform, PlatformFailed, running_platfor
 PHOTOGRAPHS = sorted((Path(__file__).parent / "photographs").glob("*.jpg"))
 FUNCTION = "image-metadata"
 
-console = Console()
+# Where no terminal says its width, in a log for example, the table has the width that it needs.
+console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 120)
 
 
 @dataclass(frozen=True)
@@ -114,11 +116,15 @@ def event(photograph: Path) -> bytes:
 
 def results_table(cold: list[Answer], warm: list[Answer]) -> Table:
     """One row a picture; times are what the client waited."""
-    table = Table(title="Photographs, described in jailed environments")
-    for column in ("photograph", "format", "size", "EXIF", "colours", "thumbnail"):
-        table.add_column(column)
+    title = "Photographs, described in jailed environments"
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("photograph", overflow="fold")
+    table.add_column("picture", no_wrap=True)
+    table.add_column("EXIF", overflow="fold")
+    for column in ("colours", "thumb"):
+        table.add_column(column, no_wrap=True)
     for column in ("cold ms", "warm ms"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for first, second in zip(cold, warm, strict=True):
         table.add_row(*_cells(second.description), f"{first.waited_ms:.0f}", f"{second.waited_ms:.0f}")
     return table
@@ -127,13 +133,17 @@ def results_table(cold: list[Answer], warm: list[Answer]) -> Table:
 def _cells(description: dict[str, Any]) -> list[str]:
     exif = description["exif"]
     return [
-        description["name"],
-        description["format"],
-        f"{description['width']} x {description['height']}",
-        exif.get("DateTime", f"{len(exif)} tags") if exif else "-",
-        "".join(f"[on {colour}]   [/]" for colour in description["colours"]),
+        Path(description["name"]).stem,
+        f"{description['format']} {description['width']} x {description['height']}",
+        exif.get("DateTime", f"{len(exif)} tags").partition(" ")[0] if exif else "-",
+        _colours(description["colours"]),
         f"{len(base64.b64decode(description['thumbnail'])) / 1024:.1f} KB",
     ]
+
+
+def _colours(colours: list[str]) -> str:
+    """A block of each colour, where there are colours, and the name of the first."""
+    return "".join(f"[{colour}]█[/]" for colour in colours) + f" {colours[0]}"
 
 
 def describe_as_events(client: Any, platform: Platform) -> None:

@@ -379,12 +379,37 @@ def test_a_port_in_use_and_a_home_in_use_are_said_at_once(platform: Platform, tm
     assert failure(second).startswith(f"error: a platform runs in {platform.home} already")
 
 
-def test_a_database_or_a_cluster_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    base = {"RAYLAMBDA_HOME": str(tmp_path / "home")}
+UNREACHABLE = {
+    "cluster": ("RAYLAMBDA_RAY_ADDRESS", "127.0.0.1:1", "error: no Ray cluster at 127.0.0.1:1: "),
+    "Ray Client": (
+        "RAYLAMBDA_RAY_ADDRESS",
+        "ray://127.0.0.1:1",
+        "error: the platform runs on a node of its Ray cluster",
+    ),
+    "database": (
+        "RAYLAMBDA_DATABASE_URL",
+        "postgresql://user:hidden@127.0.0.1:1/x",
+        "error: the database cannot be used: connection failed",
+    ),
+    "kind of database": (
+        "RAYLAMBDA_DATABASE_URL",
+        "mysql://user:hidden@127.0.0.1/x",
+        "error: the database cannot be used: the database URL is not understood",
+    ),
+}
 
-    no_cluster = Command(RAYLAMBDA, base)("up", "--port", "0", "--ray-address", "127.0.0.1:1")
 
-    assert failure(no_cluster).startswith("error: no Ray cluster at 127.0.0.1:1")
+@pytest.mark.parametrize("case", UNREACHABLE)
+def test_what_cannot_be_reached_at_start_is_said(tmp_path: Path, case: str) -> None:
+    variable, value, message = UNREACHABLE[case]
+    command = Command(RAYLAMBDA, {"RAYLAMBDA_HOME": str(tmp_path / "home"), variable: value})
+
+    done = command("up", "--port", "0")
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(message)
+    assert "Traceback" not in done.stderr
+    assert "hidden" not in done.stderr
 
 
 def test_a_home_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
