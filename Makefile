@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`. `make help` lists the rest.
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check format lock bench chaos clean
+.PHONY: help setup demo up test check lint format lock bench chaos clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -20,16 +20,18 @@ up: setup ## leave a platform running (stop it with Ctrl-C)
 	@VIRTUAL_ENV=$(CURDIR)/.venv-awscli .venv/bin/uv pip sync --quiet --require-hashes requirements/awscli.lock
 	@touch $@
 
-test: setup .venv-awscli/bin/aws check ## everything that CI runs
+test: lint .venv-awscli/bin/aws ## everything that CI runs
 	$(PY) -m pytest
 
-check: setup ## format, lint, types, import contracts, shape, unit and contract tests
+check: lint ## lint, then unit and contract tests
+	$(PY) -m pytest tests/unit tests/contract
+
+lint: setup ## format, lint, types, import contracts
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy
 	cd raylambda/runtime/bootstrap && $(CURDIR)/.venv/bin/mypy --config-file= --strict --explicit-package-bases --cache-dir $(CURDIR)/.mypy_cache/bootstrap *.py
 	.venv/bin/lint-imports
-	$(PY) -m pytest tests/unit tests/contract
 
 format: setup ## rewrite the code in the project's format
 	.venv/bin/ruff format
