@@ -227,7 +227,7 @@ async def open_platform(
             authenticator=_authenticator(settings, clock),
             links=CodeLinks(link_secret(settings.home), clock),
             logs=logs,
-            status=lambda: _status(settings, admission, shell, dispatcher),
+            status=lambda account: _status(settings, admission, shell, dispatcher, account),
             healthy=lambda: bool(shell.hosts()),
             fetch_s3=S3Source(settings.region, clock),
             concurrency_limit=settings.concurrency,
@@ -309,7 +309,7 @@ def _new_id() -> str:
 
 
 async def _status(
-    settings: Settings, admission: Admission, shell: FleetShell, dispatcher: Dispatcher
+    settings: Settings, admission: Admission, shell: FleetShell, dispatcher: Dispatcher, account: str
 ) -> dict[str, Any]:
     nodes = await asyncio.to_thread(ray.nodes)
     return {
@@ -320,8 +320,10 @@ async def _status(
         "ray_address": ray.get_runtime_context().gcs_address,
         "nodes": [_node(node) for node in nodes],
         "hosts": [_host(facts) for facts in shell.hosts()],
-        "fleet": shell.describe(),
-        "concurrency": admission.describe(),
+        "fleet": _seen_by(account, shell.describe()),
+        "concurrency": {
+            place: region for place, region in admission.describe().items() if place.startswith(f"{account}/")
+        },
         "queue": dispatcher.describe(),
     }
 
@@ -333,3 +335,12 @@ def _node(node: dict[str, Any]) -> dict[str, Any]:
 
 def _host(facts: Any) -> dict[str, Any]:
     return {name: getattr(facts, name) for name in type(facts).__slots__}
+
+
+def _seen_by(account: str, fleet: dict[str, Any]) -> dict[str, Any]:
+    """The fleet without what belongs to other accounts."""
+
+    def own(host: dict[str, Any]) -> dict[str, Any]:
+        return {**host, "environments": [one for one in host["environments"] if one["account"] == account]}
+
+    return {"hosts": [own(host) for host in fleet["hosts"]]}

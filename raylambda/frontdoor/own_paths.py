@@ -35,9 +35,9 @@ class OwnPaths:
         return JSONResponse({"status": "starting"}, 503)
 
     async def status(self, request: Request) -> Response:
-        """``GET /_raylambda/status``: what the platform says of itself."""
-        await self._desk.receive(request, operation_limit("Status"))
-        return JSONResponse(await self._door.status())
+        """``GET /_raylambda/status``: what the platform says of itself, to this account."""
+        arrival = await self._desk.receive(request, operation_limit("Status"))
+        return JSONResponse(await self._door.status(arrival.caller.account))
 
     async def logs(self, request: Request) -> Response:
         """``GET /_raylambda/functions/{FunctionName}/logs``: lines of JSON, ``{"time": ms, "stream": .., "message": ..}``.

@@ -23,7 +23,7 @@ def _new_id() -> str:
 
 @dataclass(frozen=True)
 class FrontDoor:
-    """``status`` describes the platform (JSON); ``healthy`` says whether invocations can be served now.
+    """``status`` describes the platform to an account (JSON); ``healthy`` says whether invocations can be served now.
 
     ``fetch_s3`` reads (bucket, key, version) and may block; ``concurrency_limit`` is the account's in each region.
     """
@@ -35,7 +35,7 @@ class FrontDoor:
     authenticator: Authenticator
     links: CodeLinks
     logs: LogKeeper
-    status: Callable[[], Awaitable[Mapping[str, Any]]]
+    status: Callable[[str], Awaitable[Mapping[str, Any]]]
     healthy: Callable[[], bool]
     fetch_s3: Callable[[str, str, str | None], bytes]
     concurrency_limit: int

@@ -88,7 +88,7 @@ def no_s3(bucket: str, key: str, version: str | None) -> bytes:
     raise S3Failure("NoSuchBucket", "The specified bucket does not exist")
 
 
-async def a_status() -> dict[str, Any]:
+async def a_status(_account: str) -> dict[str, Any]:
     return {"nodes": 1}
 
 
