@@ -37,11 +37,13 @@ class HostKeeper:
     """Holds the hosts, and answers every command with one event through ``feed``, whatever happens.
 
     Each host has one listener (``Host.events``, a long poll). A host that fails a call with ``HostLost``, or whose listener
-    hears nothing for ``silence_s``, is lost: it is forgotten at once and shut down in the background.
+    hears nothing for ``silence_s``, is lost: it is forgotten at once and shut down in the background. Ray reports processes that
+    ended within seconds; a host that is frozen it never reports, and a node that is silent only after a minute, which is
+    as long as clients wait. So the silence is what bounds how long calls wait there.
     """
 
     def __init__(
-        self, cluster: Cluster, packages: PackageShelf, logs: LogSink, clock: Clock, silence_s: float = 60.0
+        self, cluster: Cluster, packages: PackageShelf, logs: LogSink, clock: Clock, silence_s: float = 30.0
     ) -> None:
         self._cluster = cluster
         self._packages = packages

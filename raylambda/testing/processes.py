@@ -27,9 +27,16 @@ class Process:
 
     def kill(self) -> None:
         """SIGKILL, if it is still there."""
+        self._send(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Stop it where it is, if it is still there; it can only be killed then."""
+        self._send(signal.SIGSTOP)
+
+    def _send(self, number: signal.Signals) -> None:
         if self.runs:
             with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+                os.kill(self.pid, number)
 
 
 def the_process(pid: int) -> Process:

@@ -1,4 +1,7 @@
-"""Kills at random: runtimes, hosts and nodes, by a seed. Remembers what it killed, so that a test can look for what is left."""
+"""Kills at random: runtimes, hosts and nodes, by a seed; in long runs hosts freeze, too.
+
+Remembers what it killed, so that a test can look for what is left.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,10 @@ from raylambda.testing.processes import Process
 from tests.cluster.nodes import Nodes
 from tests.cluster.world import World, everything_of, runtimes
 
-RUNTIME, HOST, NODE = "runtime", "host", "node"
+RUNTIME, HOST, NODE, FROZEN = "runtime", "host", "node", "frozen host"
 _EVERY_S = 1.5
-_LATER = ([RUNTIME, HOST, NODE], [6, 3, 1])
+_LONG_S = 60.0
+"""A frozen host counts as lost after half a minute."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,16 @@ class Killer:
         """Kill for so long, and until there was one kill of each kind."""
         until = time.monotonic() + seconds
         first = self._chance.sample([RUNTIME, HOST, NODE], 3)
-        kill: dict[str, Callable[[], None]] = {RUNTIME: self._runtime, HOST: self._host, NODE: self._node}
+        kill: dict[str, Callable[[], None]] = {
+            RUNTIME: self._runtime,
+            HOST: self._host,
+            NODE: self._node,
+            FROZEN: self._freeze,
+        }
+        weights = [12, 6, 2, 1 if seconds >= _LONG_S else 0]
         while first or time.monotonic() < until:
             time.sleep(self._chance.expovariate(1 / _EVERY_S))
-            kill[first.pop() if first else self._chance.choices(*_LATER)[0]]()
+            kill[first.pop() if first else self._chance.choices(list(kill), weights)[0]]()
 
     def _runtime(self) -> None:
         found = [process for host in self._world.hosts() for process in runtimes(host["pid"])]
@@ -62,6 +72,14 @@ class Killer:
             self.hosts.append(lost)
             lost.process.kill()
             self.kills[HOST] += 1
+
+    def _freeze(self) -> None:
+        hosts = self._world.hosts()
+        if hosts:
+            lost = _lost(self._chance.choice(hosts))
+            self.hosts.append(lost)
+            lost.process.freeze()
+            self.kills[FROZEN] += 1
 
     def _node(self) -> None:
         node_id = self._chance.choice(sorted(self._nodes.ids))
