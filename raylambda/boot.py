@@ -165,7 +165,14 @@ def _note(settings: Settings, listener: socket.socket) -> PlatformNote:
     host = _ANY_ADDRESS.get(settings.host, settings.host)
     endpoint = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     key = _own_key(settings)
-    return PlatformNote(endpoint, settings.region, key.access_key_id, key.secret)
+    return PlatformNote(
+        endpoint=endpoint,
+        region=settings.region,
+        access_key_id=key.access_key_id,
+        secret_access_key=key.secret,
+        ray_address=ray.get_runtime_context().gcs_address,
+        ray_auth_mode=os.environ.get("RAY_AUTH_MODE", "disabled"),  # Ray sets it when it turns its tokens on
+    )
 
 
 def _own_key(settings: Settings) -> AccessKey:

@@ -31,6 +31,8 @@ class PlatformNote:
     region: str
     access_key_id: str
     secret_access_key: str = field(repr=False)
+    ray_address: str
+    ray_auth_mode: str
     pid: int = field(default_factory=os.getpid)
 
 

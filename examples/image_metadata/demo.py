@@ -120,7 +120,7 @@ def results_table(cold: list[Answer], warm: list[Answer]) -> Table:
     table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("photograph", overflow="fold")
     table.add_column("picture", no_wrap=True)
-    table.add_column("EXIF", overflow="fold")
+    table.add_column("EXIF", no_wrap=True)
     for column in ("colours", "thumb"):
         table.add_column(column, no_wrap=True)
     for column in ("cold ms", "warm ms"):

@@ -12,8 +12,9 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from raylambda.cli.connection import connect, own_connection
+from raylambda.cli.connection import connect
 from raylambda.cli.output import data, progress, show_json, show_table, show_warning, talk
+from raylambda.home import read_note
 from raylambda.settings import Settings
 
 
@@ -61,14 +62,16 @@ def _step_printer() -> Callable[[str], None]:
 
 
 def env() -> None:
-    """Print the export lines that let boto3, the AWS CLI and SAM find this machine's platform: eval "$(raylambda env)"."""
-    found = own_connection(os.environ)
+    """Print the lines that let boto3, the AWS CLI, SAM and `ray` find this machine's platform: eval "$(raylambda env)"."""
+    found = read_note(Settings.from_environ(os.environ).home)
     variables = {
         "AWS_ENDPOINT_URL_LAMBDA": found.endpoint,
-        "AWS_ACCESS_KEY_ID": found.key.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": found.key.secret,
+        "AWS_ACCESS_KEY_ID": found.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": found.secret_access_key,
         "AWS_REGION": found.region,
         "AWS_DEFAULT_REGION": found.region,
+        "RAY_ADDRESS": found.ray_address,
+        "RAY_AUTH_MODE": found.ray_auth_mode,
     }
     for name, value in variables.items():
         data.print(f"export {name}={shlex.quote(value)}", markup=False)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,10 +48,11 @@ class Platform:
 
 
 @contextmanager
-def running_platform(settings: Mapping[str, str] | None = None) -> Iterator[Platform]:
+def running_platform(settings: Mapping[str, str] | None = None, prefix: Sequence[str] = ()) -> Iterator[Platform]:
     """Start `raylambda up` on a free port and wait until it is healthy; at the end stop it and remove its data.
 
-    ``settings`` are ``RAYLAMBDA_*`` variables; data in a ``RAYLAMBDA_HOME`` of the caller's stay.
+    ``settings`` are ``RAYLAMBDA_*`` and other variables; data in a ``RAYLAMBDA_HOME`` of the caller's stay. ``prefix`` is a
+    command that becomes `raylambda up`, as another user for example.
     """
     with tempfile.TemporaryDirectory(prefix="raylambda-") as folder:
         home, log = Path(folder) / "data", Path(folder) / "platform.log"
@@ -62,7 +63,7 @@ def running_platform(settings: Mapping[str, str] | None = None) -> Iterator[Plat
             "RAYLAMBDA_ACCESS_KEYS": f"{key}:{secret}",
             **(settings or {}),
         }
-        command = [str(Path(sys.executable).parent / "raylambda"), "up", "--port", endpoint.rpartition(":")[2]]
+        command = [*prefix, str(Path(sys.executable).parent / "raylambda"), "up", "--port", endpoint.rpartition(":")[2]]
         with log.open("wb") as output:
             process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:

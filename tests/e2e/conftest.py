@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
-import uuid
+import socket
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from raylambda.testing.platform import Platform, running_platform
-from tests.builders import a_zip
+from tests.e2e.functions import client_of, deployed
 
-SETTINGS = {
-    "RAYLAMBDA_ASYNC_RETRY_WAITS_S": "0.2,0.4",
-    "RAYLAMBDA_FUNCTION_ENV": '{"OPERATOR_SAYS": "hello"}',
-}
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Ports on this machine's loopback for services that tests start: S3, one that functions may reach, and one they may not."""
+
+    s3: int
+    allowed: int
+    refused: int
 
 
 @pytest.fixture(scope="session")
-def platform() -> Iterator[Platform]:
-    with running_platform(SETTINGS) as platform:
+def neighbours() -> Neighbours:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(closing(socket.socket())) for _ in range(3)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return Neighbours(*(one.getsockname()[1] for one in sockets))
+
+
+@pytest.fixture(scope="session")
+def platform(neighbours: Neighbours) -> Iterator[Platform]:
+    settings = {
+        "RAYLAMBDA_ASYNC_RETRY_WAITS_S": "0.2,0.4",
+        "RAYLAMBDA_FUNCTION_ENV": '{"OPERATOR_SAYS": "hello"}',
+        "RAYLAMBDA_EGRESS_ALLOW": f"host.raylambda.internal:{neighbours.allowed}",
+        "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{neighbours.s3}",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    with running_platform(settings) as platform:
         yield platform
 
 
 @pytest.fixture(scope="session")
 def client(platform: Platform) -> Any:
-    """boto3's Lambda client without retries, so that a test sees the first answer."""
-    config = Config(retries={"max_attempts": 0}, read_timeout=90, max_pool_connections=64)
-    return boto3.client("lambda", config=config, **platform.boto3_arguments())
+    return client_of(platform)
 
 
 Deploy = Callable[..., str]
@@ -41,13 +61,8 @@ def deploy(client: Any) -> Iterator[Deploy]:
     names: list[str] = []
 
     def _deploy(source: str, **configuration: Any) -> str:
-        name = configuration.pop("FunctionName", f"test-{uuid.uuid4().hex[:12]}")
-        files = configuration.pop("Files", {"app.py": source})
-        defaults = {"Runtime": "python3.11", "Handler": "app.handler", "Role": "arn:aws:iam::123456789012:role/test"}
-        client.create_function(FunctionName=name, Code={"ZipFile": a_zip(files)}, **{**defaults, **configuration})
-        names.append(name)
-        client.get_waiter("function_active_v2").wait(FunctionName=name)
-        return name
+        names.append(deployed(client, source, **configuration))
+        return names[-1]
 
     yield _deploy
     for name in names:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.request
 import uuid
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from typing import Any
 
 import pytest
 
-from raylambda.sdk import Client
 from raylambda.testing.platform import Platform
 from tests.builders import a_zip
+from tests.e2e.functions import eventually, log_lines
 
 SAYS = "def handler(event, context):\n    return [{!r}, context.function_version, context.invoked_function_arn.rpartition(':')[2]]\n"
 
@@ -28,16 +25,6 @@ def _call(client: Any, name: str, **more: Any) -> Any:
 def _update(client: Any, name: str, source: str) -> None:
     client.update_function_code(FunctionName=name, ZipFile=a_zip({"app.py": source}))
     client.get_waiter("function_updated_v2").wait(FunctionName=name)
-
-
-def eventually(condition: Callable[[], Any], limit_s: float = 30.0) -> Any:
-    """The first true value of ``condition``; fails when there is none in time."""
-    until = time.monotonic() + limit_s
-    while time.monotonic() < until:
-        if value := condition():
-            return value
-        time.sleep(0.05)
-    raise AssertionError("the condition did not come true in time")
 
 
 def test_new_code_serves_as_soon_as_the_update_is_successful(client: Any, deploy: Any) -> None:
@@ -138,11 +125,6 @@ def test_reserved_concurrency_is_a_cap(client: Any, deploy: Any) -> None:
     assert outcomes["1"] >= 2
 
 
-def _lines(platform: Platform, name: str) -> list[str]:
-    with closing(Client(platform.endpoint, platform.access_key_id, platform.secret, platform.region)) as own_client:
-        return [entry.message for entry in own_client.logs(name)]
-
-
 def test_an_event_is_accepted_and_runs(client: Any, deploy: Any, platform: Platform) -> None:
     mark = uuid.uuid4().hex
     name = deploy("def handler(event, context):\n    print('ran', event['mark'], context.aws_request_id)\n")
@@ -153,7 +135,7 @@ def test_an_event_is_accepted_and_runs(client: Any, deploy: Any, platform: Platf
     assert "ExecutedVersion" not in answer
     assert answer["Payload"].read() == b""
     request_id = answer["ResponseMetadata"]["RequestId"]
-    eventually(lambda: any(f"ran {mark} {request_id}" in line for line in _lines(platform, name)))
+    eventually(lambda: any(f"ran {mark} {request_id}" in line for line in log_lines(platform, name)))
 
 
 def test_a_failing_event_is_tried_three_times_under_one_request_id(
@@ -167,7 +149,7 @@ def test_a_failing_event_is_tried_three_times_under_one_request_id(
     attempt = f"attempt {answer['ResponseMetadata']['RequestId']}"
 
     def attempts() -> int:
-        return sum(attempt in line for line in _lines(platform, name))
+        return sum(attempt in line for line in log_lines(platform, name))
 
     eventually(lambda: attempts() == 3)
 
@@ -178,4 +160,4 @@ def test_invoke_async_of_old_clients_is_an_event(client: Any, deploy: Any, platf
     answer = client.invoke_async(FunctionName=name, InvokeArgs=b'{"n": 7}')
 
     assert answer["Status"] == 202
-    eventually(lambda: any("old client {'n': 7}" in line for line in _lines(platform, name)))
+    eventually(lambda: any("old client {'n': 7}" in line for line in log_lines(platform, name)))
