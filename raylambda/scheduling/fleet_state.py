@@ -136,7 +136,7 @@ class FleetState:
     ``begin`` opens a turn: the time, its cause (number and name of the event), and no commands yet.
     """
 
-    def __init__(self, log_entries: int = 20_000) -> None:
+    def __init__(self, log_entries: int = 4_000) -> None:
         self.now = 0.0
         self.commands: list[FleetCommand] = []
         self.hosts: dict[str, HostRecord] = {}

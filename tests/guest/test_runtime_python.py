@@ -296,3 +296,13 @@ def test_boto3_comes_from_a_prepared_tree_and_nothing_else_does(
     assert (endpoint, others) == ("https://s3.eu-west-1.amazonaws.com", [])
     assert where.startswith(str(tree))
     assert reports == [f"{name_of(python)}: boto3 prepared"]
+
+
+def test_a_thousand_trace_ids_cost_no_memory(task_root: Path) -> None:
+    """The C library keeps every value that ``setenv`` was ever given."""
+    events = [Event(b"{}", {"Lambda-Runtime-Trace-Id": f"Root=1-{number:08x};" + "x" * 1000}) for number in range(1500)]
+
+    outcome = run_shipped("app.own_memory_kb", task_root, events)
+
+    used_kb = [int(answer.body) for answer in outcome.answers]
+    assert used_kb[-1] - used_kb[300] < 500
