@@ -128,8 +128,6 @@ def configured(current: Mapping[str, Any], settings: FunctionSettings, region: s
     given = settings.model_dump(by_alias=True, exclude_none=True, include=set(_SETTINGS))
     changed = {member: _MERGE.get(member, _as_given)(value, current.get(member)) for member, value in given.items()}
     following = {member: value for member, value in {**current, **changed}.items() if value is not None}
-    if "Runtime" in given:
-        check_runtime(following["Runtime"])
     if following["SnapStart"]["ApplyOn"] == "PublishedVersions":
         check_snap_start(following["Runtime"])
     return following
@@ -160,6 +158,11 @@ def _as_given(given: Any, _current: Any) -> Any:
 
 
 def _description(given: str, _current: str) -> str:
+    return given
+
+
+def _runtime(given: str, _current: str | None) -> str:
+    check_runtime(given)
     return given
 
 
@@ -211,6 +214,7 @@ def _logging_config(given: _Document, current: _Document) -> _Document:
 
 _MERGE: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "Description": _description,
+    "Runtime": _runtime,
     "VpcConfig": _vpc_config,
     "DeadLetterConfig": _dead_letter_config,
     "Environment": _environment,

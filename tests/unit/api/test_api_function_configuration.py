@@ -125,6 +125,17 @@ def test_a_deprecated_runtime_is_refused(plane: ControlPlane) -> None:
     assert "no longer supported" in str(error)
 
 
+def test_an_empty_runtime_is_an_unknown_one(plane: ControlPlane) -> None:
+    plane.active()
+
+    error = plane.refusal("UpdateFunctionConfiguration", FunctionName="fn", Runtime="")
+
+    assert error.code == "InvalidParameterValueException"
+    assert str(error).startswith(
+        "Value  at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: ["
+    )
+
+
 def test_a_stale_revision_is_refused(plane: ControlPlane) -> None:
     plane.active()
 
