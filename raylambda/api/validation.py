@@ -19,7 +19,7 @@ from raylambda.model.errors import (
     SerializationException,
     ValidationException,
 )
-from raylambda.model.names import CONSTRAINT, NOT_NULL
+from raylambda.model.names import CONSTRAINT, NOT_NULL, Text
 
 _Request = TypeVar("_Request", bound=Wire)
 
@@ -45,13 +45,26 @@ def violation(member: str, value: object, rule: str) -> str:
     return _detected([_complaint(member, value, rule)])
 
 
+def check_members(*members: tuple[str, str | None, Text]) -> None:
+    """Name, value (``None`` when absent) and rules of members that are not in a JSON body; raises ``ValidationException``."""
+    complaints = [
+        _complaint(member, value, rule)
+        for member, value, rules in members
+        if value is not None
+        for rule in rules.broken(value)
+    ]
+    if complaints:
+        raise ValidationException(_detected(complaints))
+
+
 def _translated(errors: Sequence[ErrorDetails], document: Mapping[str, Any]) -> LambdaError:
     complaints: list[str] = []
     for error in errors:
         if error["type"] == "missing":
             complaints.append(_complaint(_path(error["loc"]), None, NOT_NULL))
         elif error["type"] == CONSTRAINT:
-            complaints += [_complaint(_path(error["loc"]), error["input"], rule) for rule in error["ctx"]["broken"]]
+            context = error["ctx"]
+            complaints += [_complaint(_path(error["loc"]), context["value"], rule) for rule in context["broken"]]
         elif error["type"] == "value_error":
             return InvalidParameterValueException(str(error["ctx"]["error"]))
         elif error["type"] == "extra_forbidden":

@@ -11,17 +11,17 @@ from enum import StrEnum
 from typing import NoReturn
 
 from raylambda.api.addressing import locate
-from raylambda.api.validation import violation
+from raylambda.api.validation import check_members
 from raylambda.frontdoor.bodies import BodyLimit
 from raylambda.frontdoor.desk import Arrival
 from raylambda.model.errors import (
+    InvalidParameterValueException,
     InvalidRequestContentException,
     RequestTooLargeException,
-    ValidationException,
 )
 from raylambda.model.invocation import Call
 from raylambda.model.limits import ASYNC_PAYLOAD_BYTES, CLIENT_CONTEXT_BYTES, SYNC_PAYLOAD_BYTES
-from raylambda.model.names import NAMESPACED_NAME, QUALIFIER
+from raylambda.model.names import NAMESPACED_NAME, QUALIFIER, Text
 
 _TRACE_ID = re.compile(r"(?=.*Root=)[!-~ ]{1,1024}")  # it becomes a header of the guest's and of our own answer
 
@@ -34,12 +34,15 @@ class InvocationType(StrEnum):
     DRY_RUN = "DryRun"
 
 
-LOG_TYPES = ("None", "Tail")
+_INVOCATION_TYPE = Text(values=tuple(InvocationType))
+_LOG_TYPE = Text(values=("None", "Tail"))
+_NOT_YET = (("x-amz-durable-execution-name", "DurableExecutionName"), ("x-amz-tenant-id", "TenantId"))
+"""Ignoring these would run another call than was asked for."""
 
 
-def payload_limit(header: str | None) -> BodyLimit:
-    """The limit for the invocation type that the header names; what is no type at all is refused later, with its caller known."""
-    kind = InvocationType.EVENT if header == InvocationType.EVENT else InvocationType.REQUEST_RESPONSE
+def payload_limit(invocation_type: str) -> BodyLimit:
+    """The limit for an invocation type; what is no type at all is refused later, with its caller known."""
+    kind = InvocationType.EVENT if invocation_type == InvocationType.EVENT else InvocationType.REQUEST_RESPONSE
     limit = ASYNC_PAYLOAD_BYTES if kind is InvocationType.EVENT else SYNC_PAYLOAD_BYTES
 
     def refuse(size: int) -> RequestTooLargeException:
@@ -50,25 +53,24 @@ def payload_limit(header: str | None) -> BodyLimit:
     return BodyLimit(limit, refuse)
 
 
-def invocation_type(header: str | None) -> InvocationType:
-    """Raises ``ValidationException``."""
-    if header is None:
-        return InvocationType.REQUEST_RESPONSE
-    _check_value("invocationType", header, tuple(InvocationType))
-    return InvocationType(header)
-
-
-def read_call(arrival: Arrival, kind: InvocationType, new_trace_id: Callable[[], str]) -> Call:
-    """What the client asks for; raises the client's errors."""
-    name, qualifier = _address(arrival)
+def read_call(arrival: Arrival, invocation_type: str, new_trace_id: Callable[[], str]) -> Call:
+    """What the client asks for. Raises the client's errors, so that ``invocation_type`` is one when it returns."""
+    function_name, qualifier = arrival.labels["FunctionName"], arrival.parameter("Qualifier")
     log_type = arrival.headers.get("x-amz-log-type", "None")
-    _check_value("logType", log_type, LOG_TYPES)
-    synchronous = kind is InvocationType.REQUEST_RESPONSE
+    check_members(
+        ("functionName", function_name, NAMESPACED_NAME),
+        ("qualifier", qualifier, QUALIFIER),
+        ("invocationType", invocation_type, _INVOCATION_TYPE),
+        ("logType", log_type, _LOG_TYPE),
+    )
+    _refuse_unsupported(arrival)
+    address = locate(arrival.caller, function_name, qualifier)
+    synchronous = invocation_type == InvocationType.REQUEST_RESPONSE
     return Call(
-        account=arrival.caller.account,
-        region=arrival.caller.region,
-        name=name,
-        qualifier=qualifier,
+        account=address.account,
+        region=address.region,
+        name=address.name,
+        qualifier=address.qualifier,
         request_id=arrival.request_id,
         payload=checked_payload(arrival.body),
         trace_id=_trace_id(arrival.headers.get("x-amzn-trace-id")) or new_trace_id(),
@@ -96,19 +98,10 @@ def make_trace_id(now: float, random_bytes: Callable[[int], bytes]) -> str:
     return f"Root=1-{int(now):08x}-{digits[:24]};Parent={digits[24:]};Sampled=0"
 
 
-def _address(arrival: Arrival) -> tuple[str, str | None]:
-    function_name, qualifier = arrival.labels["FunctionName"], arrival.parameter("Qualifier")
-    for member, value, rules in (("functionName", function_name, NAMESPACED_NAME), ("qualifier", qualifier, QUALIFIER)):
-        for rule in rules.broken(value) if value is not None else ():
-            raise ValidationException(violation(member, value, rule))
-    address = locate(arrival.caller, function_name, qualifier)
-    return address.name, address.qualifier
-
-
-def _check_value(member: str, value: str, values: tuple[str, ...]) -> None:
-    if value not in values:
-        rule = f"Member must satisfy enum value set: [{', '.join(values)}]"
-        raise ValidationException(violation(member, value, rule))
+def _refuse_unsupported(arrival: Arrival) -> None:
+    for header, member in _NOT_YET:
+        if header in arrival.headers:
+            raise InvalidParameterValueException(f"{member} is not supported by raylambda yet.")
 
 
 def _client_context(header: str | None) -> str | None:

@@ -13,7 +13,7 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
-from raylambda.frontdoor.calls import InvocationType, invocation_type, payload_limit, read_call
+from raylambda.frontdoor.calls import InvocationType, payload_limit, read_call
 from raylambda.frontdoor.desk import Desk
 from raylambda.model.invocation import Call, Completion
 
@@ -49,11 +49,10 @@ class Invocations:
 
     async def invoke(self, request: Request) -> Response:
         """``POST /2015-03-31/functions/{FunctionName}/invocations``."""
-        header = request.headers.get("x-amz-invocation-type")
-        arrival = await self._desk.receive(request, payload_limit(header))
-        kind = invocation_type(header)
-        call = read_call(arrival, kind, self._new_trace_id)
-        match kind:
+        invocation_type = request.headers.get("x-amz-invocation-type", InvocationType.REQUEST_RESPONSE)
+        arrival = await self._desk.receive(request, payload_limit(invocation_type))
+        call = read_call(arrival, invocation_type, self._new_trace_id)
+        match InvocationType(invocation_type):
             case InvocationType.REQUEST_RESPONSE:
                 return _completed(call, await self._invoker.invoke(call))
             case InvocationType.EVENT:

@@ -2,7 +2,7 @@
 
 A constraint knows AWS's own words for its rules (lambda-reference.md 1, validation message grammar). It is written as
 pydantic metadata, ``Annotated[str, Text(most=64)]``, and reports every rule that a value breaks, as AWS does: an error of the
-type ``CONSTRAINT`` whose context holds ``broken`` (a tuple of rules) and the value as given.
+type ``CONSTRAINT`` whose context holds ``broken`` (a tuple of rules) and ``value``, in the type that AWS would print.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _checked(check: _Check, inner: CoreSchema) -> CoreSchema:
 
     def refuse(value: Any) -> Any:
         if broken := check(value):
-            raise PydanticCustomError(CONSTRAINT, "constraint", {"broken": broken})
+            raise PydanticCustomError(CONSTRAINT, "constraint", {"broken": broken, "value": value})
         return value
 
     return core_schema.no_info_after_validator_function(refuse, inner)
@@ -170,7 +170,8 @@ def _without_nulls(subject: str, inner: CoreSchema) -> CoreSchema:
     def refuse(value: Any) -> Any:
         elements = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
         if any(element is None for element in elements):
-            raise PydanticCustomError(CONSTRAINT, "constraint", {"broken": (_composed(subject, (NOT_NULL,)),)})
+            broken = (_composed(subject, (NOT_NULL,)),)
+            raise PydanticCustomError(CONSTRAINT, "constraint", {"broken": broken, "value": value})
         return value
 
     return core_schema.no_info_before_validator_function(refuse, inner)

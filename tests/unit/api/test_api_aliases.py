@@ -111,6 +111,12 @@ def test_an_alias_may_point_to_latest_without_routing(two_versions: ControlPlane
             f"constraint: {RANGE}",
         ),
         (
+            alias(RoutingConfig=routed(v2=2)),
+            400,
+            "1 validation error detected: Value '{2=2.0}' at 'routingConfig.additionalVersionWeights' failed to satisfy "
+            f"constraint: {RANGE}",
+        ),
+        (
             alias(name="1"),
             400,
             "1 validation error detected: Value '1' at 'name' failed to satisfy constraint: Member must satisfy regular "

@@ -12,7 +12,7 @@ from raylambda.frontdoor.calls import InvocationType as Type
 from raylambda.frontdoor.calls import checked_payload, make_trace_id, read_call
 from raylambda.frontdoor.desk import Arrival
 from raylambda.frontdoor.signing import Caller
-from raylambda.model.errors import InvalidRequestContentException
+from raylambda.model.errors import InvalidParameterValueException, InvalidRequestContentException, ValidationException
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -20,9 +20,9 @@ json_values = st.recursive(
 )
 
 
-def an_arrival(**headers: str) -> Arrival:
+def an_arrival(function_name: str = "hello", **headers: str) -> Arrival:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Arrival("id", Caller("123456789012", "us-east-1", "AKID"), {"FunctionName": "hello"}, {}, named, b"1")
+    return Arrival("id", Caller("123456789012", "us-east-1", "AKID"), {"FunctionName": function_name}, {}, named, b"1")
 
 
 @given(json_values)
@@ -84,3 +84,29 @@ def test_a_clients_trace_id_is_kept_when_it_is_one(header: str, kept: bool) -> N
 def test_the_tail_is_for_synchronous_calls() -> None:
     assert read_call(an_arrival(x_amz_log_type="Tail"), Type.REQUEST_RESPONSE, str).tail
     assert not read_call(an_arrival(x_amz_log_type="Tail"), Type.EVENT, str).tail
+
+
+def test_everything_that_is_wrong_with_a_call_is_said_at_once() -> None:
+    arrival = an_arrival("a b", x_amz_log_type="Head")
+
+    with pytest.raises(ValidationException) as raised:
+        read_call(arrival, "Later", str)
+
+    text = str(raised.value)
+    assert text.startswith("3 validation errors detected: Value 'a b' at 'functionName' failed to satisfy constraint: ")
+    assert text.endswith(
+        "; Value 'Later' at 'invocationType' failed to satisfy constraint: Member must satisfy enum value set: "
+        "[Event, RequestResponse, DryRun]; Value 'Head' at 'logType' failed to satisfy constraint: "
+        "Member must satisfy enum value set: [None, Tail]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "member"),
+    [("x_amz_durable_execution_name", "DurableExecutionName"), ("x_amz_tenant_id", "TenantId")],
+)
+def test_what_would_be_another_call_is_refused(header: str, member: str) -> None:
+    arrival = an_arrival(**{header: "mine"})
+
+    with pytest.raises(InvalidParameterValueException, match=f"{member} is not supported"):
+        read_call(arrival, Type.REQUEST_RESPONSE, str)
