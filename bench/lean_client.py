@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import socket
 import time
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ from raylambda.testing.platform import Platform
 
 
 class LeanClient:
-    """Invokes functions of one platform over one connection; not for use by several tasks at a time."""
+    """Invokes functions of one platform over one connection, and blocks while it waits: no event loop of its own is in the figures."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
@@ -22,13 +22,13 @@ class LeanClient:
         self._port = int(port)
         self._signer = SigV4Auth(Credentials(platform.access_key_id, platform.secret), "lambda", platform.region)
 
-    async def __aenter__(self) -> LeanClient:
-        self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
+    def __enter__(self) -> LeanClient:
+        self._socket = socket.create_connection((self._host, self._port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self
 
-    async def __aexit__(self, *error: object) -> None:
-        self._writer.close()
-        await self._writer.wait_closed()
+    def __exit__(self, *error: object) -> None:
+        self._socket.close()
 
     def prepare(self, function: str, payload: bytes) -> bytes:
         """The signed request as bytes; valid for five minutes."""
@@ -43,17 +43,28 @@ class LeanClient:
         ]
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + payload
 
-    async def send(self, request: bytes) -> tuple[bytes, float]:
+    def send(self, request: bytes) -> tuple[bytes, float]:
         """Send a prepared request; the answer's body and the seconds it took. Raises RuntimeError unless it is a 200."""
         began = time.perf_counter()
-        self._writer.write(request)
-        head = await self._reader.readuntil(b"\r\n\r\n")
-        status, length = int(head[9:12]), _content_length(head)
-        body = await self._reader.readexactly(length)
+        self._socket.sendall(request)
+        head, _, body = self._receive_until(b"\r\n\r\n").partition(b"\r\n\r\n")
+        missing = _content_length(head) - len(body)
+        while missing > 0:
+            body += self._socket.recv(missing)
+            missing = _content_length(head) - len(body)
         took = time.perf_counter() - began
-        if status != 200 or b"x-amz-function-error" in head.lower():
-            raise RuntimeError(f"{status}: {body.decode(errors='replace')}")
+        if int(head[9:12]) != 200 or b"x-amz-function-error" in head.lower():
+            raise RuntimeError(f"{head!r}: {body.decode(errors='replace')}")
         return body, took
+
+    def _receive_until(self, mark: bytes) -> bytes:
+        data = b""
+        while mark not in data:
+            received = self._socket.recv(1 << 16)
+            if not received:
+                raise RuntimeError("the front door closed the connection")
+            data += received
+        return data
 
 
 def _content_length(head: bytes) -> int:

@@ -43,16 +43,21 @@ def pss_mb(pids: list[int]) -> float:
     return total_kb / 1024
 
 
-def jails() -> list[int]:
-    """The outermost process of every jail on this machine: bwrap whose parent is not bwrap."""
+def jails(root: int) -> list[int]:
+    """The outermost process of every jail below ``root``: bwrap whose parent is not bwrap."""
     found = processes()
     return [
         pid
-        for pid, (parent, title) in found.items()
-        if title.startswith("bwrap ") and not found.get(parent, (0, ""))[1].startswith("bwrap ")
+        for pid in descendants(root)
+        if pid in found and found[pid][1].startswith("bwrap ") and not _title(found, found[pid][0]).startswith("bwrap ")
     ]
 
 
-def hosts() -> list[int]:
-    """The host actors' processes."""
-    return [pid for pid, (_, title) in processes().items() if "ray::Host" in title]
+def hosts(root: int) -> list[int]:
+    """The host actors' processes below ``root``."""
+    found = processes()
+    return [pid for pid in descendants(root) if "ray::Host" in _title(found, pid)]
+
+
+def _title(found: dict[int, tuple[int, str]], pid: int) -> str:
+    return found.get(pid, (0, ""))[1]
