@@ -10,7 +10,6 @@
      ├── SerializationException                  400  (no Type)
      ├── InvalidRequestContentException          400
      ├── CodeStorageExceededException            400
-     ├── AliasLimitExceededException             400
      ├── ResourceNotFoundException               404
      ├── CodeSigningConfigNotFoundException      404
      ├── UnknownOperationException               404
@@ -19,7 +18,6 @@
      ├── PreconditionFailedException             412
      ├── RequestTooLargeException                413
      ├── RequestEntityTooLargeException          413
-     ├── UnsupportedMediaTypeException           415
      ├── TooManyRequestsException                429  (Reason, Retry-After)
      ├── ResourceNotReadyException               502
      ├── AccessDeniedException                   403
@@ -27,7 +25,6 @@
      ├── UnrecognizedClientException             403
      ├── InvalidSignatureException               403
      ├── IncompleteSignatureException            403
-     ├── ExpiredTokenException                   403
      └── NotImplementedYet                       501  (an operation of the NOT_YET list)
 """
 
@@ -108,12 +105,6 @@ class CodeStorageExceededException(LambdaError):
     status = 400
 
 
-class AliasLimitExceededException(LambdaError):
-    """A function has too many aliases."""
-
-    status = 400
-
-
 class ResourceNotFoundException(LambdaError):
     """The named resource does not exist."""
 
@@ -162,12 +153,6 @@ class RequestEntityTooLargeException(LambdaError):
     """A request body or a zip is over its limit."""
 
     status = 413
-
-
-class UnsupportedMediaTypeException(LambdaError):
-    """The content type of a request body is not JSON."""
-
-    status = 415
 
 
 class TooManyRequestsException(LambdaError):
@@ -224,13 +209,6 @@ class InvalidSignatureException(LambdaError):
 
 class IncompleteSignatureException(LambdaError):
     """The Authorization header or the query lacks a part of the signature, or has one that cannot be read."""
-
-    status = 403
-    has_type = False
-
-
-class ExpiredTokenException(LambdaError):
-    """The security token of the request has expired."""
 
     status = 403
     has_type = False
