@@ -60,7 +60,7 @@ async def test_the_file_system_holds_nothing_of_the_node(jail_guests: GuestMaker
 
 @pytest.mark.parametrize(
     "path",
-    ["/etc/shadow", "/etc/ssh", "/root/.ssh", "/home", "/work", "/sys", "/boot", "/mnt", "/var/lib", "/run/user"],
+    ["/etc/shadow", "/etc/ssh", "/root/.ssh", "/home", "/srv", "/sys", "/boot", "/mnt", "/var/lib", "/run/user"],
 )
 async def test_files_of_the_node_are_not_there(jail_guests: GuestMaker, path: str) -> None:
     probe = await jail_guests.launch()
