@@ -6,6 +6,7 @@ packages are those of such a folder on the host's own ``sys.path``.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -29,10 +30,21 @@ def mounts(folders: Sequence[Path]) -> tuple[Mount, ...]:
 
 
 def with_packages(env: Mapping[str, str], places: Sequence[str]) -> dict[str, str]:
-    """``env`` with ``places``, as the guest sees them, at the end of ``PYTHONPATH``."""
+    """``env`` with ``places``, as the guest sees them, in ``PYTHONPATH``: what the function names there comes first.
+
+    They go before the runtime's own packages, so that a version of boto3 or six that the options pin is the one that is
+    imported; but after them for another Python than Ray's, which may not be able to use what Ray installed.
+    """
     if not places:
         return dict(env)
-    return {**env, "PYTHONPATH": ":".join(filter(None, (env.get("PYTHONPATH", ""), *places)))}
+    listed = [entry for entry in env.get("PYTHONPATH", "").split(":") if entry]
+    runtime = env.get("LAMBDA_RUNTIME_DIR")
+    at = listed.index(runtime) if runtime in listed and _runs_rays_python(env) else len(listed)
+    return {**env, "PYTHONPATH": ":".join((*listed[:at], *places, *listed[at:]))}
+
+
+def _runs_rays_python(env: Mapping[str, str]) -> bool:
+    return env.get("AWS_EXECUTION_ENV") == f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def _made_by_ray(folder: Path) -> bool:

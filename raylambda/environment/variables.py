@@ -37,6 +37,16 @@ RESERVED: Final = frozenset(
 )
 """Names that a function's owner cannot set; the operator may set the keys among them."""
 
+_XRAY_HOST: Final = "127.0.0.1"
+_XRAY_PORT: Final = "2000"
+_TRACING: Final = {
+    "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+    "AWS_XRAY_DAEMON_ADDRESS": f"{_XRAY_HOST}:{_XRAY_PORT}",
+    "_AWS_XRAY_DAEMON_ADDRESS": _XRAY_HOST,
+    "_AWS_XRAY_DAEMON_PORT": _XRAY_PORT,
+}
+"""Nobody listens there: an X-Ray client sends its datagrams into the void, as on AWS for what is not sampled."""
+
 
 def log_group(version: FunctionVersion) -> str:
     """The function's own log group, or AWS's default name."""
@@ -52,7 +62,7 @@ def environment_variables(
 ) -> dict[str, str]:
     """All variables but ``AWS_LAMBDA_RUNTIME_API``, which the jail knows. ``defaults`` and ``reserved`` are the runtime's."""
     return {
-        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        **_TRACING,
         **defaults,
         **with_all_variables(version, function_env).environment,
         **reserved,
