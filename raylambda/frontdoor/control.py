@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Final
 
+from anyio import CapacityLimiter, to_thread
 from sqlmodel import Session
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,6 +21,10 @@ from raylambda.store.errors import StoreConflict
 _ATTEMPTS: Final = 3
 """A unit of work that lost against another one sees that one's rows when it runs again, and answers accordingly."""
 
+_TAKE_PACKAGES: Final = frozenset({"CreateFunction", "UpdateFunctionCode"})
+_PACKAGE_THREADS: Final = 8
+"""Packages may wait for S3 for a long time, so they have threads of their own and never use up everybody's."""
+
 
 class ControlPlane:
     """Makes the endpoints. Each request is one unit of work in a thread, committed before its answer is sent."""
@@ -28,13 +32,15 @@ class ControlPlane:
     def __init__(self, door: FrontDoor, desk: Desk) -> None:
         self._door = door
         self._desk = desk
+        self._package_threads = CapacityLimiter(_PACKAGE_THREADS)
 
     def endpoint(self, operation: Operation) -> Endpoint:
         limit = operation_limit(operation.name)
+        threads = self._package_threads if operation.name in _TAKE_PACKAGES else None
 
         async def serve(request: Request) -> Response:
             arrival = await self._desk.receive(request, limit)
-            result = await run_in_threadpool(self._answer, operation, arrival, base_url(request))
+            result = await to_thread.run_sync(self._answer, operation, arrival, base_url(request), limiter=threads)
             return _response(result)
 
         return serve

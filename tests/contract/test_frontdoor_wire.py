@@ -9,13 +9,16 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import structlog
 
+from raylambda.api.operation import S3Failure
 from raylambda.frontdoor import bodies, server
 from raylambda.frontdoor.keys import KeyRing
 from raylambda.frontdoor.signing import AnyKey, SignatureCheck
@@ -364,3 +367,31 @@ def test_an_unknown_key_is_refused(tmp_path: Path) -> None:
     door = a_front_door(tmp_path, authenticator=SignatureCheck(KeyRing([]), SystemClock()))
     with serving(door) as served, pytest.raises(Exception, match="UnrecognizedClientException"):
         served.client().list_functions()
+
+
+def test_packages_that_wait_for_s3_hold_nobody_else_up(tmp_path: Path) -> None:
+    arrives = threading.Event()
+
+    def slow_s3(_bucket: str, _key: str, _version: str | None) -> bytes:
+        arrives.wait(60)
+        raise S3Failure("RequestTimeout", "too late")
+
+    request = json.dumps(
+        {
+            "FunctionName": "late",
+            "Runtime": "python3.11",
+            "Handler": "app.handler",
+            "Role": "arn:aws:iam::123456789012:role/worker",
+            "Code": {"S3Bucket": "slow", "S3Key": "package"},
+        }
+    )
+    door = a_front_door(tmp_path, authenticator=AnyKey(ACCOUNT, "us-east-1"), fetch_s3=slow_s3)
+
+    with serving(door) as served, ThreadPoolExecutor(45) as clients:
+        functions = f"{served.url}/2015-03-31/functions"
+        waiting = [clients.submit(httpx.post, functions, content=request, timeout=90) for _ in range(45)]
+        listed = httpx.get(functions, timeout=30)
+        arrives.set()
+
+        assert listed.status_code == 200
+        assert [answer.result().status_code for answer in waiting] == [400] * 45
