@@ -18,12 +18,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from examples.image_metadata.package import build_package, runtime_name
+from raylambda.cli.packaging import build_package
 from raylambda.sdk import Client, LogQuery
 from raylambda.testing.platform import Platform, PlatformFailed, running_platform
 
+SOURCE = Path(__file__).parent / "function"
 PHOTOGRAPHS = sorted((Path(__file__).parent / "photographs").glob("*.jpg"))
 FUNCTION = "image-metadata"
+RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"  # the node has this one, for it runs the demo
 
 # Where no terminal says its width, in a log for example, the table has the width that it needs.
 console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 120)
@@ -56,7 +58,7 @@ def main() -> int:
 def show(platform: Platform) -> None:
     """All that a newcomer wants to see, in the order of a first day with Lambda."""
     client = lambda_client(platform)
-    deploy(client)
+    deploy(client, platform.home / "dependencies")
     describe_photographs(client)
     describe_as_events(client, platform)
     publish(client)
@@ -71,14 +73,14 @@ def lambda_client(platform: Platform) -> Any:
     )
 
 
-def deploy(client: Any) -> None:
+def deploy(client: Any, cache: Path) -> None:
     """Package with Pillow and register over the AWS API."""
     with console.status("Packaging the function with Pillow ..."):
-        package = build_package()
+        package = build_package(SOURCE, RUNTIME, cache)
     with console.status("Deploying with boto3 ..."):
         client.create_function(
             FunctionName=FUNCTION,
-            Runtime=runtime_name(),
+            Runtime=RUNTIME,
             Role="arn:aws:iam::123456789012:role/demo",
             Handler="app.handler",
             Code={"ZipFile": package},
@@ -86,7 +88,7 @@ def deploy(client: Any) -> None:
             Timeout=30,
         )
         client.get_waiter("function_active_v2").wait(FunctionName=FUNCTION)
-    console.print(f"Deployed {FUNCTION} ({len(package) / 1e6:.1f} MB, {runtime_name()}).")
+    console.print(f"Deployed {FUNCTION} ({len(package) / 1e6:.1f} MB, {RUNTIME}).")
 
 
 def describe_photographs(client: Any) -> None:
