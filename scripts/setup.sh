@@ -18,7 +18,7 @@ done
 
 missing=""
 command -v bwrap >/dev/null || missing="$missing bubblewrap"
-command -v pasta >/dev/null || missing="$missing passt"
+command -v slirp4netns >/dev/null || missing="$missing slirp4netns"
 command -v nft >/dev/null || missing="$missing nftables"
 command -v ip >/dev/null || missing="$missing iproute2"
 if [ -n "$missing" ]; then

@@ -1,16 +1,16 @@
 """Outbound network for guests: out to the world, not to the node, not to the cluster, not to each other.
 
 One per host process. A keeper (``egress_keeper``) holds an *outbound* network namespace, and one gateway program
-(``pasta``) carries its packets out as ordinary sockets of the node. Each guest has a network namespace of its own, linked
+(``slirp4netns``) carries its packets out as ordinary sockets of the node. Each guest has a network namespace of its own, linked
 to the outbound one by a veth pair and a route of one address; there is no bridge, so that guests have no common link, and
 a packet with another guest's address is recognised by the link that it came from. Packet filter rules (``egress_rules``)
 in the outbound namespace decide what passes. Nothing of this is visible in the node's own network.
 
 ::
 
-    guest namespaces        outbound namespace            node
+    guest namespaces        outbound namespace                  node
     eth0 -- guest0 -+
-    eth0 -- guest1 -+- rules, masquerade - up0 -- pasta -- sockets
+    eth0 -- guest1 -+- rules, masquerade - up0 -- slirp4netns -- sockets
     eth0 -- guest2 -+
 
 Facts change: addresses come and go, names resolve differently, cluster nodes join. All facts are read again when the
@@ -121,10 +121,10 @@ class EgressNetwork:
         return await self._make_in(await self._outbound.living(), count)
 
     async def _make_in(self, keeper: Keeper, count: int) -> list[_Link]:
-        plan, send_buffer_bytes = self._outbound.plan, self._outbound.send_buffer_bytes
+        plan = self._outbound.plan
         numbers = [self._numbers.take() for _ in range(count)]
         try:
-            await keeper.inside(scripts.make_script(plan, numbers, send_buffer_bytes))
+            await keeper.inside(scripts.make_script(plan, numbers))
         except BaseException:
             await self._drop(keeper, numbers)
             raise

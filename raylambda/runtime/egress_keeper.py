@@ -18,7 +18,7 @@ from typing import IO, Final
 from raylambda.runtime import egress_scripts as scripts
 from raylambda.runtime.network import NetworkUnavailable
 
-PROGRAMS = ("pasta", "nft", "ip", "nsenter", "unshare", "mount", "sh")
+PROGRAMS = ("slirp4netns", "nft", "ip", "nsenter", "unshare", "mount", "sh")
 COMMAND_S: Final = 30.0
 OTHERWISE = "or set RAYLAMBDA_NETWORK=none"
 _ADMIN_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -34,7 +34,7 @@ def check_programs(path: str) -> None:
     """Raise ``NetworkUnavailable`` naming what is not installed."""
     missing = [program for program in PROGRAMS if shutil.which(program, path=path) is None]
     if missing:
-        install = "apt-get install passt nftables iproute2 util-linux"
+        install = "apt-get install slirp4netns nftables iproute2 util-linux"
         raise NetworkUnavailable(f"Outbound networking needs {', '.join(missing)}: {install}, {OTHERWISE}.")
 
 
@@ -113,9 +113,9 @@ class Keeper:
         network = f"--net={self._namespace(scripts.OUTBOUND)}"
         await self._run((*self._entry(), network, "sh", "-ec", script), text)
 
-    async def outside(self, argv: Sequence[str]) -> None:
-        """Run a program in the keeper's namespaces, but in the node's network; raises ``NetworkUnavailable``."""
-        await self._run((*self._entry(), *argv))
+    async def outside(self, script: str) -> None:
+        """Run a shell script with mounts of its own, in the keeper's namespaces but the node's network; raises ``NetworkUnavailable``."""
+        await self._run((*self._entry(), "unshare", "--mount", "sh", "-ec", script))
 
     def _entry(self) -> tuple[str, ...]:
         return (self._nsenter, *self._user_entry(), f"--target={self.pid}", "--mount", "--pid")

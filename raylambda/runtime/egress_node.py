@@ -56,11 +56,6 @@ class Node:
         return done.stdout.decode()
 
 
-def send_limit(setting: Path = Path("/proc/sys/net/core/wmem_max")) -> int:
-    """How many bytes a socket of this node may keep for sending; Linux's default where a container hides the setting."""
-    return int(text_of(setting) or 212992)
-
-
 class Resolver:
     """Finds the addresses of open services, and keeps what it last found for a name that does not resolve now."""
 

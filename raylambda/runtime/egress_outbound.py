@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from raylambda.runtime import egress_scripts as scripts
 from raylambda.runtime.egress_keeper import Keeper
-from raylambda.runtime.egress_node import ClusterAddresses, Node, Resolver, send_limit
+from raylambda.runtime.egress_node import ClusterAddresses, Node, Resolver
 from raylambda.runtime.egress_rules import (
     AddressPlan,
     NodeFacts,
@@ -65,7 +65,6 @@ class Outbound:
         facts = await self._node.facts()
         taken = [*facts.routed, *(IPv4Network(address) for address in facts.resolvers)]
         self.plan: AddressPlan = choose_plan(taken)
-        self.send_buffer_bytes = scripts.send_buffer(await asyncio.to_thread(send_limit))
         self.picture = await self._look()
         await self.living()
 
@@ -101,11 +100,12 @@ class Outbound:
         await keeper.inside(scripts.setup_script(self.plan))
         running = _Running(keeper, ruleset(self.picture.policy), resolver_stub(self.picture.facts))
         await keeper.inside(scripts.REPLACE_RULES, running.rules)
-        await self._open_uplink(running)
+        await keeper.inside(scripts.resolver_script(running.stub))
+        await self._open_uplink(keeper)
         return running
 
-    async def _open_uplink(self, running: _Running) -> None:
-        await running.keeper.outside(scripts.uplink_argv(self.plan, not self._own_user, running.stub))
+    async def _open_uplink(self, keeper: Keeper) -> None:
+        await keeper.outside(scripts.uplink_script(self.plan))
 
     async def refresh(self) -> None:
         """Read all facts again and carry out what they change; raises ``NetworkUnavailable``, the old rules then stay."""
@@ -123,15 +123,15 @@ class Outbound:
             running.rules = rules
 
     async def _mend_uplink(self, running: _Running) -> None:
-        """Start the gateway program again when it has died, or when the node has another resolver on loopback."""
+        """Start the gateway program again when it has died; tell it when the node has another resolver on loopback."""
         stub = resolver_stub(self.picture.facts)
         if stub != running.stub:
-            await running.keeper.inside(scripts.CLOSE_UPLINK)
+            await running.keeper.inside(scripts.resolver_script(stub))
             running.stub = stub
         try:
             await running.keeper.inside(scripts.UPLINK_LIVES)
         except NetworkUnavailable:
-            await self._open_uplink(running)
+            await self._open_uplink(running.keeper)
 
     async def close(self) -> None:
         """Ends the keeper and all that it holds."""

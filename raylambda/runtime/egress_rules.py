@@ -24,8 +24,9 @@ GUEST_LINK = "guest"
 
 CONNECTIONS_PER_GUEST = 1024
 """One guest cannot use up the connection table of all; AWS gives an environment 1,024 file descriptors."""
-SOURCE_PORTS = "32768-60999"
-"""Guests leave from ephemeral ports only: the gateway binds UDP ports of the node, and must not take a service's."""
+PORTS_TO_NODE, PORTS_TO_OTHERS = "32768-46999", "47000-60999"
+"""The gateway program has one socket for all datagrams from one port, and takes an answer of the node's loopback for one
+of whomever that port last wrote to. So no port writes to both."""
 
 MAX_RESOLVERS = 3
 """What a resolver library reads (resolv.conf(5), MAXNS)."""
@@ -51,24 +52,29 @@ class AddressPlan:
     network: IPv4Network
 
     @property
-    def gateway(self) -> IPv4Address:
-        """The guests' next hop."""
-        return self.network[1]
+    def own(self) -> IPv4Network:
+        """Our part; the gateway program gives the addresses in it that it says it does (slirp4netns(1), DESCRIPTION)."""
+        return next(self.network.subnets(new_prefix=24))
 
     @property
-    def uplink(self) -> IPv4Address:
-        """Ours on the link to the gateway program."""
-        return self.network[2]
+    def gateway(self) -> IPv4Address:
+        """The guests' next hop."""
+        return self.own[1]
 
     @property
     def node(self) -> IPv4Address:
         """The gateway program's: what goes there arrives at the node's 127.0.0.1."""
-        return self.network[3]
+        return self.own[2]
 
     @property
     def forwarder(self) -> IPv4Address:
-        """The gateway program's: DNS queries over UDP go to the node's resolver, wherever on loopback it listens."""
-        return self.network[4]
+        """The gateway program's: DNS queries go to the node's resolver, wherever on loopback it listens."""
+        return self.own[3]
+
+    @property
+    def uplink(self) -> IPv4Address:
+        """Ours on the link to the gateway program."""
+        return self.own[100]
 
     def resolver(self, index: int) -> IPv4Address:
         """What a guest has as its ``index``-th name server."""
@@ -243,7 +249,7 @@ def _lines(policy: Policy) -> Iterator[str]:
     yield from _chain("refuse", "", ("meta l4proto tcp reject with tcp reset", "reject with icmpx admin-prohibited"))
     yield from _chain("inwards", "type filter hook input priority filter; policy drop;", _INWARDS)
     yield from _chain("through", "type filter hook forward priority filter; policy drop;", _THROUGH)
-    yield from _chain("outwards", "type nat hook postrouting priority srcnat; policy accept;", _OUTWARDS)
+    yield from _chain("outwards", "type nat hook postrouting priority srcnat; policy accept;", _outwards(policy.plan))
     yield "}"
 
 
@@ -288,4 +294,8 @@ _THROUGH = (
     "accept",
 )
 
-_OUTWARDS = (f'oifname "{UPLINK}" meta l4proto {{ tcp, udp }} masquerade to :{SOURCE_PORTS}',)
+
+def _outwards(plan: AddressPlan) -> Iterator[str]:
+    out = f'oifname "{UPLINK}" meta l4proto {{ tcp, udp }}'
+    yield f"{out} ip daddr {plan.own} masquerade to :{PORTS_TO_NODE}"
+    yield f"{out} masquerade to :{PORTS_TO_OTHERS}"

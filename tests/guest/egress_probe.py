@@ -3,6 +3,9 @@
 ``egress_probe.py tcp|udp ADDRESS PORT`` prints what the service answers, or the name of the error.
 ``egress_probe.py many ADDRESS PORT COUNT`` keeps so many connections open and prints how many there are, then waits for its input's end.
 ``egress_probe.py upload|download ADDRESS PORT SIZE`` prints how much arrived.
+``egress_probe.py half ADDRESS PORT`` ends its own side, and prints what the service answers after that, up to its end.
+``egress_probe.py late ADDRESS PORT SECONDS`` prints what a service answers that is silent for so long.
+``egress_probe.py mixed ADDRESS PORT ADDRESS PORT`` prints who answers datagrams of one socket to both.
 ``egress_probe.py resolve NAME`` prints the address that the system's resolver finds.
 ``egress_probe.py ask udp|tcp SERVER NAME`` asks one name server.
 ``egress_probe.py serve ADDRESS:PORT...`` answers connections and datagrams with the address that they came to.
@@ -16,9 +19,11 @@ import socketserver
 import struct
 import sys
 import threading
+import time
 
 ANSWER = "203.0.113.10"
 PATIENCE_S = 3.0
+SILENT_PORT = 8002
 
 
 def main(arguments):
@@ -87,6 +92,35 @@ def download(address, port, size):
         return sum(map(len, iter(lambda: connection.recv(1 << 20), b"")))
 
 
+def half(address, port):
+    """The service reads up to our end and answers then."""
+    with socket.create_connection((address, int(port)), PATIENCE_S) as connection:
+        connection.recv(100)
+        connection.sendall(b"H" + b"x" * 100_000)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(100), b"")).decode()
+
+
+def late(address, port, seconds):
+    """The service says nothing at all before ``seconds`` have passed."""
+    with socket.create_connection((address, int(port)), PATIENCE_S) as connection:
+        connection.settimeout(int(seconds) + 10)
+        connection.sendall(f"L{seconds}".encode())
+        return connection.recv(100).decode()
+
+
+def mixed(address, port, other, other_port):
+    """Each answer names its sender; many rounds, since what goes wrong depends on which answer is first."""
+    answers = set()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.settimeout(PATIENCE_S)
+        for _ in range(50):
+            sender.sendto(b"?", (address, int(port)))
+            sender.sendto(b"?", (other, int(other_port)))
+            answers |= {sender.recv(100).decode() for _ in range(2)}
+    return " ".join(sorted(answers))
+
+
 def spoof(own, address, port):
     """Connect from an address that the caller says is ours."""
     with socket.create_connection((address, int(port)), 1.0, (own, 0)) as connection:
@@ -121,9 +155,15 @@ class Answer(socketserver.BaseRequestHandler):
         if isinstance(self.request, tuple):
             self.request[1].sendto(self.server.name.encode(), self.client_address)
             return
+        if self.server.server_address[1] == SILENT_PORT:
+            self.silent()
+            return
         self.request.sendall(self.request.getsockname()[0].encode())
         first = self.request.recv(100)
-        if first[:1] == b"U":
+        if first[:1] == b"H":
+            got = len(first) - 1 + sum(map(len, iter(lambda: self.request.recv(1 << 20), b"")))
+            self.request.sendall(str(got).encode())
+        elif first[:1] == b"U":
             got, size = len(first) - 13, int(first[1:13])
             while got < size:
                 got += len(self.request.recv(1 << 20)) or size
@@ -133,6 +173,11 @@ class Answer(socketserver.BaseRequestHandler):
         elif first:
             self.request.sendall(b"still here")
             self.request.recv(100)
+
+    def silent(self):
+        """The first byte comes when the caller wants it: time itself is what is tried here."""
+        time.sleep(int(self.request.recv(100)[1:]))
+        self.request.sendall(b"late")
 
 
 class Names(socketserver.BaseRequestHandler):
@@ -187,6 +232,9 @@ TASKS = {
     "spoof": spoof,
     "upload": upload,
     "download": download,
+    "half": half,
+    "late": late,
+    "mixed": mixed,
     "resolve": resolve,
     "ask": ask,
     "serve": serve,

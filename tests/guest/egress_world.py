@@ -7,7 +7,7 @@
                                                10.0.0.7, .8    nodes of the cluster
                                                169.254.169.254 metadata
 
-Services: port 8000 and 8001 of every address of the world; on the node 127.0.0.1:5432, 127.0.0.1:6000, and 7000 everywhere.
+Services: port 8000 and 8001 of every address of the world, 8002 which speaks only when it is told to; on the node 127.0.0.1:5432, 127.0.0.1:6000, and 7000 everywhere.
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ class World:
         self.node.sh("ip route add default via 198.51.100.1")
         self._started: list[subprocess.Popen[str]] = []
         places = [
-            f"{address}:{port}" for address in (INTERNET, CLUSTER_NODE, OTHER_NODE, METADATA) for port in (8000, 8001)
+            f"{address}:{port}"
+            for address in (INTERNET, CLUSTER_NODE, OTHER_NODE, METADATA)
+            for port in (8000, 8001, 8002)
         ]
         self._serve(self.world.entry, "serve", *places)
         self._serve(self.world.entry, "names", INTERNET)
@@ -182,11 +184,11 @@ class Driver:
         self._world = world
         self.cluster_file = world.folder / "cluster"
         self.cluster_file.write_text("\n".join(cluster))
-        names = world.folder / "resolv.conf"
-        names.write_text(resolv_conf)
+        self.resolv_conf = world.folder / "resolv.conf"
+        self.resolv_conf.write_text(resolv_conf)
         options = {"allow": list(allow), "cluster_file": str(self.cluster_file), "pool_size": pool_size}
         program = [SYSTEM_PYTHON, "-B", str(world.folder / "egress_driver.py"), json.dumps(options)]
-        self.process = world.start(world.on_node(names, program))
+        self.process = world.start(world.on_node(self.resolv_conf, program))
         assert self._answer() == {"ready": True}
 
     def _answer(self) -> Any:
@@ -300,5 +302,5 @@ def impossible_here() -> str:
     """Why these tests cannot run here; empty when they can."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return "network namespaces of the test's own need root on Linux"
-    missing = [program for program in ("pasta", "nft", "ip", "bwrap") if shutil.which(program) is None]
+    missing = [program for program in ("slirp4netns", "nft", "ip", "bwrap") if shutil.which(program) is None]
     return f"not installed: {', '.join(missing)}" if missing else ""

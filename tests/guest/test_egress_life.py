@@ -23,7 +23,7 @@ from tests.guest.egress_world import (
 
 pytestmark = [pytest.mark.jail, pytest.mark.skipif(bool(impossible_here()), reason=impossible_here())]
 
-GATEWAY_PROGRAM = "passt"  # pasta is a name of passt
+GATEWAY_PROGRAM = "slirp4netns"
 
 
 @pytest.fixture(scope="module", params=["root", "ordinary"])

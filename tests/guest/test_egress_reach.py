@@ -114,6 +114,20 @@ def test_large_bodies_arrive_whole(driver: Driver, direction: str) -> None:
     assert driver.guest(driver.slot(), direction, INTERNET, "8001", str(50_000_000)) == "50000000"
 
 
+def test_a_half_closed_connection_still_carries_the_answer(driver: Driver) -> None:
+    assert driver.guest(driver.slot(), "half", INTERNET, "8000") == "100000"
+
+
+def test_a_service_may_be_silent_for_long(driver: Driver) -> None:
+    assert driver.guest(driver.slot(), "late", INTERNET, "8002", "26") == "late"
+
+
+def test_one_socket_has_answers_from_the_node_and_from_the_internet(driver: Driver) -> None:
+    slot = driver.slot()
+
+    assert driver.guest(slot, "mixed", slot.address_of(NODE_NAME), "5432", INTERNET, "8000") == f"127.0.0.1 {INTERNET}"
+
+
 def test_there_is_no_ipv6(driver: Driver) -> None:
     addresses = enter(driver, driver.slot(), "ip", "-6", "address", "show", "dev", "eth0")
 
@@ -137,11 +151,24 @@ def test_names_resolve(driver: Driver, transport: str) -> None:
     assert driver.guest(slot, "ask", transport, slot.name_servers[0], "example.com") == INTERNET
 
 
-def test_names_resolve_over_a_resolver_on_the_nodes_loopback(world: World) -> None:
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_names_resolve_over_a_resolver_on_the_nodes_loopback(world: World, transport: str) -> None:
     with world.driver(resolv_conf="nameserver 127.0.0.53\n") as driver:
         slot = driver.slot()
 
-        assert driver.guest(slot, "ask", "udp", slot.name_servers[0], "example.com") == INTERNET
+        assert driver.guest(slot, "ask", transport, slot.name_servers[0], "example.com") == INTERNET
+
+
+def test_another_resolver_on_the_nodes_loopback_is_followed(world: World) -> None:
+    with world.driver(resolv_conf="nameserver 127.0.0.54\n") as driver:
+        slot = driver.slot()
+        ask = ("ask", "udp", slot.name_servers[0], "example.com")
+        assert driver.guest(slot, *ask) != INTERNET
+
+        driver.resolv_conf.write_text("nameserver 127.0.0.53\n")
+        driver.do("refresh")
+
+        wait_until(lambda: driver.guest(slot, *ask) == INTERNET, "the other resolver answers")
 
 
 def test_an_allowed_name_is_resolved_by_the_node(world: World) -> None:

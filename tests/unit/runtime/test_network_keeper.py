@@ -8,9 +8,8 @@ import pytest
 
 from raylambda.runtime.egress import EgressNetwork
 from raylambda.runtime.egress_keeper import check_programs, check_tunnel, may_administer, one_line, program_path
-from raylambda.runtime.egress_node import Resolver, addresses_of, send_limit
+from raylambda.runtime.egress_node import Resolver, addresses_of
 from raylambda.runtime.egress_rules import Service
-from raylambda.runtime.egress_scripts import send_buffer
 from raylambda.runtime.network import NetworkUnavailable
 
 pytestmark = pytest.mark.anyio
@@ -30,8 +29,8 @@ def test_missing_programs_are_named_with_the_way_out(tmp_path: Path) -> None:
         check_programs(str(tmp_path))
 
     text = str(refused.value)
-    assert text.startswith("Outbound networking needs pasta, nft, nsenter")
-    assert "apt-get install passt nftables iproute2" in text
+    assert text.startswith("Outbound networking needs slirp4netns, nft, nsenter")
+    assert "apt-get install slirp4netns nftables iproute2" in text
     assert "RAYLAMBDA_NETWORK=none" in text
     assert "\n" not in text
 
@@ -70,16 +69,3 @@ async def test_the_nodes_names_mean_its_loopback(host: str) -> None:
 
 async def test_an_unknown_name_has_no_address() -> None:
     assert await Resolver().resolve([Service("a..b", 1)]) == {Service("a..b", 1): ()}
-
-
-@pytest.mark.parametrize(("limit", "held"), [(212992, 266240), (4194304, 524288), (4096, 65536)])
-def test_a_guest_sends_less_at_once_than_the_gateway_program_can_hold(limit: int, held: int) -> None:
-    assert send_buffer(limit) == held
-
-
-def test_the_nodes_limit_is_linuxs_default_where_it_cannot_be_seen(tmp_path: Path) -> None:
-    setting = tmp_path / "wmem_max"
-
-    assert send_limit(setting) == 212992
-    setting.write_text("4194304\n")
-    assert send_limit(setting) == 4194304

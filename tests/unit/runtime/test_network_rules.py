@@ -155,9 +155,9 @@ def test_the_rules_hold_the_policy() -> None:
     rules = ruleset(decide(PLAN, some_facts(resolvers=("192.0.2.53", "127.0.0.1")), (), services))
 
     assert "192.0.2.2/32" in rules
-    assert "elements = { 169.254.64.3 . 5432 }" in rules
+    assert "elements = { 169.254.64.2 . 5432 }" in rules
     assert "ip daddr 169.254.64.5 meta l4proto { tcp, udp } th dport 53 dnat ip to 192.0.2.53" in rules
-    assert "ip daddr 169.254.64.6 meta l4proto { tcp, udp } th dport 53 dnat ip to 169.254.64.3" in rules
+    assert "ip daddr 169.254.64.6 meta l4proto { tcp, udp } th dport 53 dnat ip to 169.254.64.2" in rules
     assert "ip daddr 169.254.64.7 meta l4proto { tcp, udp } th dport 53 dnat ip to 192.0.2.53" in rules
     assert all(str(network) in rules for network in NEVER if network.prefixlen > 4)
 
