@@ -32,7 +32,7 @@ from raylambda.frontdoor.app import create_app
 from raylambda.frontdoor.code_links import CodeLinks
 from raylambda.frontdoor.keys import KeyRing, link_secret, root_key
 from raylambda.frontdoor.seams import FrontDoor
-from raylambda.frontdoor.server import make_server
+from raylambda.frontdoor.server import FrontDoorServer, make_server
 from raylambda.frontdoor.signing import AnyKey, Authenticator, SignatureCheck
 from raylambda.home import PlatformNote, claimed, noted
 from raylambda.model.clock import Clock, SystemClock
@@ -49,7 +49,7 @@ from raylambda.scheduling.host_keeper import HostKeeper
 from raylambda.scheduling.host_options import HostSizing
 from raylambda.scheduling.invoker import Invoker
 from raylambda.scheduling.keep_alive import FixedIdleTime
-from raylambda.scheduling.ports import Cluster, HostSize, PackageShelf
+from raylambda.scheduling.ports import Cluster, HostSize, HostUnfit, PackageShelf
 from raylambda.scheduling.registry import Registry
 from raylambda.scheduling.shell import FleetShell
 from raylambda.scheduling.store_feed import StoreFeed
@@ -144,14 +144,25 @@ async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
         note = _note(settings, listener)
         with noted(settings.home, note):
             announcing = asyncio.create_task(_announce(platform, settings, note.endpoint, say))
+            announcing.add_done_callback(lambda done: _stop_if_failed(done, server))
             await server.serve(sockets=[listener])
+            if announcing.done():
+                announcing.result()
             announcing.cancel()
             say("Stopping")
 
 
+def _stop_if_failed(announcing: asyncio.Task[None], server: FrontDoorServer) -> None:
+    if not announcing.cancelled() and announcing.exception() is not None:
+        server.should_exit = True
+
+
 async def _announce(platform: Platform, settings: Settings, endpoint: str, say: Say) -> None:
     say("Starting a host for execution environments")
-    await platform.shell.ready()
+    try:
+        await platform.shell.ready()
+    except HostUnfit as error:
+        raise BootError(str(error)) from None
     if settings.auth == "none":
         say("WARNING: RAYLAMBDA_AUTH=none: requests are not checked; whoever reaches this port runs code here")
     for warning in sorted({warning for facts in platform.shell.hosts() for warning in facts.warnings}):

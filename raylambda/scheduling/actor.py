@@ -24,6 +24,7 @@ from raylambda.model.environment import (
     StartRefused,
 )
 from raylambda.model.invocation import Invocation, InvocationResult
+from raylambda.runtime.sandbox import SandboxError
 from raylambda.scheduling.host_options import (
     HostSizing,
     NodeOffer,
@@ -32,7 +33,7 @@ from raylambda.scheduling.host_options import (
     setup_failure,
     what_is_missing,
 )
-from raylambda.scheduling.ports import Host, HostClass, HostLost, HostNotMade, HostSize, Unplaceable
+from raylambda.scheduling.ports import Host, HostClass, HostLost, HostNotMade, HostSize, HostUnfit, Unplaceable
 from raylambda.store.codestore import CodeMissing
 from raylambda.store.errors import StoreUnavailable
 
@@ -180,7 +181,8 @@ class RayCluster:
         except ActorUnschedulableError as error:
             raise Unplaceable(_first_line(error)) from None
         except RayError as error:
-            raise HostNotMade(_gist(error)) from None
+            cause = error.cause if isinstance(error, RayTaskError) else None
+            raise HostUnfit(str(cause)) if isinstance(cause, SandboxError) else HostNotMade(_gist(error)) from None
         return facts
 
     async def release_host(self, host: Host) -> Sequence[HostEvent]:

@@ -52,11 +52,14 @@ class HostReady:
 
 @dataclass(frozen=True, slots=True)
 class HostFailed:
-    """A host that ``CreateHost`` asked for did not come up. ``unplaceable``: no node can meet its options."""
+    """A host that ``CreateHost`` asked for did not come up. ``unplaceable``: no node can meet its options; ``unfit``: the node
+    cannot isolate functions as the settings demand.
+    """
 
     host_id: str
     error: str
     unplaceable: bool
+    unfit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from raylambda.scheduling.fleet_events import (
     StopEnvironment,
 )
 from raylambda.scheduling.log_stream import log_stream_name
-from raylambda.scheduling.ports import Cluster, Host, HostNotMade, PackageShelf, StartRefused, Unplaceable
+from raylambda.scheduling.ports import Cluster, Host, HostNotMade, HostUnfit, PackageShelf, StartRefused, Unplaceable
 from raylambda.scheduling.ports import HostLost as HostIsLost
 
 _log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class HostKeeper:
             feed(HostFailed(command.host_id, str(error), unplaceable=True))
         except (HostNotMade, HostIsLost) as error:
             _log.warning("host %s was not made: %s", command.host_id, error)
-            feed(HostFailed(command.host_id, str(error), unplaceable=False))
+            feed(HostFailed(command.host_id, str(error), unplaceable=False, unfit=isinstance(error, HostUnfit)))
         except Exception as error:
             _log.exception("host %s was not made", command.host_id)
             feed(HostFailed(command.host_id, str(error), unplaceable=False))

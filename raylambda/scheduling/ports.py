@@ -56,6 +56,10 @@ class HostNotMade(Exception):
     """No host could be made now (no room in the cluster, say); trying later may help. The text says what happened."""
 
 
+class HostUnfit(HostNotMade):
+    """The node cannot isolate functions as the settings demand; the text says what is missing, and the way out."""
+
+
 @dataclass(frozen=True, slots=True)
 class HostClass:
     """Hosts of one class are made alike: ``name`` is ``RayOptions.host_class``."""

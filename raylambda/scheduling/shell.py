@@ -16,6 +16,7 @@ from raylambda.scheduling.fleet_events import (
     FleetCommand,
     FleetEvent,
     GrantLease,
+    HostFailed,
     HostReady,
     Lease,
     LeaseReturned,
@@ -27,7 +28,7 @@ from raylambda.scheduling.fleet_events import (
     VersionRetired,
 )
 from raylambda.scheduling.host_keeper import HostKeeper
-from raylambda.scheduling.ports import Host
+from raylambda.scheduling.ports import Host, HostUnfit
 from raylambda.scheduling.registry import FunctionKey
 
 _log = logging.getLogger(__name__)
@@ -69,7 +70,8 @@ class FleetShell:
         self._sleep = sleep
         self._numbers = count(1)
         self._placements: dict[int, asyncio.Future[Place]] = {}
-        self._host_up = asyncio.Event()
+        self._first_host_told = asyncio.Event()
+        self._unfit: str | None = None
         self._timekeeper: asyncio.Task[None] | None = None
         self._closing = False
 
@@ -78,8 +80,10 @@ class FleetShell:
         self._timekeeper = asyncio.get_running_loop().create_task(self._keep_time())
 
     async def ready(self) -> None:
-        """Wait until the first host runs."""
-        await self._host_up.wait()
+        """Wait until the first host runs; raises ``HostUnfit`` when its node cannot isolate functions as demanded."""
+        await self._first_host_told.wait()
+        if self._unfit is not None:
+            raise HostUnfit(self._unfit)
 
     async def close(self) -> None:
         """Refuse who waits, and release every host, with everything in it."""
@@ -140,8 +144,17 @@ class FleetShell:
     def _feed(self, event: FleetEvent) -> None:
         for command in self._fleet.handle(event, self._clock.monotonic()):
             self._carry_out(command)
-        if isinstance(event, HostReady):
-            self._host_up.set()
+        self._note_first_host(event)
+
+    def _note_first_host(self, event: FleetEvent) -> None:
+        if self._first_host_told.is_set():
+            return
+        match event:
+            case HostReady():
+                self._first_host_told.set()
+            case HostFailed(error=error, unfit=True):
+                self._unfit = error
+                self._first_host_told.set()
 
     def _carry_out(self, command: FleetCommand) -> None:
         match command:
