@@ -9,8 +9,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -387,11 +386,15 @@ def test_packages_that_wait_for_s3_hold_nobody_else_up(tmp_path: Path) -> None:
     )
     door = a_front_door(tmp_path, authenticator=AnyKey(ACCOUNT, "us-east-1"), fetch_s3=slow_s3)
 
-    with serving(door) as served, ThreadPoolExecutor(45) as clients:
-        functions = f"{served.url}/2015-03-31/functions"
-        waiting = [clients.submit(httpx.post, functions, content=request, timeout=90) for _ in range(45)]
-        listed = httpx.get(functions, timeout=30)
+    with serving(door) as served, ExitStack() as opened:
+        waiting = [
+            opened.enter_context(closing(http.client.HTTPConnection(served.host, served.port, timeout=60)))
+            for _ in range(45)
+        ]
+        for connection in waiting:
+            connection.request("POST", "/2015-03-31/functions", request)
+        listed = httpx.get(f"{served.url}/2015-03-31/functions", timeout=30)
         arrives.set()
 
         assert listed.status_code == 200
-        assert [answer.result().status_code for answer in waiting] == [400] * 45
+        assert [connection.getresponse().status for connection in waiting] == [400] * 45
