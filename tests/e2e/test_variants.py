@@ -77,6 +77,19 @@ def test_without_authentication_other_machines_are_not_served(tmp_path: Path) ->
     )
 
 
+def test_isolation_that_the_node_does_not_have_ends_the_start(tmp_path: Path) -> None:
+    without_bubblewrap = {"RAYLAMBDA_HOME": str(tmp_path), "PATH": str(RAYLAMBDA.parent)}
+
+    done = Command(RAYLAMBDA, without_bubblewrap)("up", "--port", "0")
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "error: bubblewrap is not installed: apt-get install bubblewrap, "
+        "or set RAYLAMBDA_ISOLATION=process to run functions without isolation"
+    )
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.jail
 @pytest.mark.skipif(os.geteuid() != 0, reason="all end-to-end tests run as an ordinary user already")
 def test_an_ordinary_user_runs_it() -> None:
