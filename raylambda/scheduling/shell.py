@@ -137,10 +137,6 @@ class FleetShell:
     def describe(self) -> dict[str, object]:
         return self._fleet.describe()
 
-    def story(self, subject: str) -> list[dict[str, object]]:
-        """How an environment or a host got where it is."""
-        return self._fleet.story(subject)
-
     def _feed(self, event: FleetEvent) -> None:
         for command in self._fleet.handle(event, self._clock.monotonic()):
             self._carry_out(command)

@@ -84,7 +84,11 @@ def test_no_import_of_our_own_hides_in_a_function() -> None:
             for node in ast.walk(function):
                 names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
                 names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-                offenders += [f"{path.relative_to(SOURCE)}:{function.name} {name}" for name in names if name.startswith("raylambda")]
+                offenders += [
+                    f"{path.relative_to(SOURCE)}:{function.name} {name}"
+                    for name in names
+                    if name.startswith("raylambda")
+                ]
 
     # The CLI starts fast because its commands import what they need (libraries.md).
     assert not [offender for offender in offenders if not offender.startswith(("cli/", "__init__.py"))]
