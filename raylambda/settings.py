@@ -94,8 +94,12 @@ class Settings:
         )
 
 
+def _is_account(text: str) -> bool:
+    return len(text) == 12 and text.isascii() and text.isdecimal()
+
+
 def _account(text: str) -> str:
-    if len(text) != 12 or not text.isdigit():
+    if not _is_account(text):
         raise SettingsError(f"RAYLAMBDA_ACCOUNT_ID is {text!r}: it takes 12 digits")
     return text
 
@@ -156,7 +160,9 @@ def _access_keys(text: str, account: str) -> tuple[AccessKey, ...]:
         parts = item.split(":")
         if len(parts) not in {2, 3} or not all(parts):
             raise SettingsError("RAYLAMBDA_ACCESS_KEYS is not understood: it takes id:secret[:account],...")
-        keys.append(AccessKey(parts[0], parts[1], _account(parts[2]) if len(parts) == 3 else account))
+        if len(parts) == 3 and not _is_account(parts[2]):
+            raise SettingsError("RAYLAMBDA_ACCESS_KEYS has a bad account: it takes id:secret[:account],... with 12 digits")
+        keys.append(AccessKey(parts[0], parts[1], parts[2] if len(parts) == 3 else account))
     return tuple(keys)
 
 

@@ -87,6 +87,7 @@ REFUSED = [
     ("RAYLAMBDA_ACCESS_KEYS", "id"),
     ("RAYLAMBDA_ACCESS_KEYS", "id:"),
     ("RAYLAMBDA_ACCESS_KEYS", "a:b:c:d"),
+    ("RAYLAMBDA_ACCESS_KEYS", "id:secret:account"),
     ("RAYLAMBDA_EGRESS_ALLOW", "db"),
     ("RAYLAMBDA_EGRESS_ALLOW", "db:0"),
     ("RAYLAMBDA_EGRESS_ALLOW", "db:65536"),
