@@ -154,8 +154,9 @@ class Environment:
         }
 
     def _start_runtime(self, command: StartRuntime) -> None:
-        self._journal.runtime_starts(command.phase)
-        self._process.start(self._job.command)
+        if not command.pause_s:
+            self._journal.runtime_starts(command.phase)
+        self._process.start(self._job.command, command.pause_s)
 
     def _arm(self, command: ArmDeadline) -> None:
         limit_s = self._job.init_timeout_s if command.phase is Phase.INIT else self._job.version.timeout_s

@@ -57,6 +57,11 @@ class RuntimeExited:
 
 
 @dataclass(frozen=True, slots=True)
+class RuntimeSegfaulted(RuntimeExited):
+    """It ended by a segmentation fault, which AWS tries again while INIT runs inside an invocation."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeadlinePassed:
     """The armed deadline is over; ``failure`` is what the running invocation, or INIT, gets."""
 
@@ -98,9 +103,10 @@ Event = (
 
 @dataclass(frozen=True, slots=True)
 class StartRuntime:
-    """Start a runtime process; ``phase`` says on whose time its INIT runs."""
+    """Start a runtime process; ``phase`` says on whose time its INIT runs, ``pause_s`` how long to wait before."""
 
     phase: Phase
+    pause_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

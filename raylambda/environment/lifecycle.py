@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from raylambda.environment.events import (
     Answer,
@@ -43,6 +43,7 @@ from raylambda.environment.events import (
     RuntimeAsksNext,
     RuntimeExited,
     RuntimeKilled,
+    RuntimeSegfaulted,
     ShutdownRequested,
     StartRequested,
     StartRuntime,
@@ -79,6 +80,9 @@ class Refused(Exception):
 
 Decision = Callable[["Lifecycle", Any], Commands]
 """Its second argument is the event of the row's type."""
+
+RETRY_PAUSE_S: Final = 0.1
+"""A runtime that dies of a segmentation fault in its INIT is started again until the function's timeout (lambda-reference.md 7)."""
 
 _Fatal = InitErrorReported | RuntimeExited | DeadlinePassed | GuestLost
 
@@ -146,6 +150,7 @@ _RESTART: Final = Transition(State.RESTARTING, (*_BEGIN, StartRuntime(Phase.INVO
 _ANSWERED: Final = Transition(State.RESPONSE_SENT, decide=_answer)
 _INIT_FAILED: Final = Transition(State.RESETTING, decide=_fail_init)
 _RESTART_FAILED: Final = Transition(State.FAILING, decide=_fail_restart)
+_RETRY: Final = Transition(State.RESTARTING, (StartRuntime(Phase.INVOKE, RETRY_PAUSE_S),))
 _INVOCATION_FAILED: Final = Transition(State.FAILING, decide=_fail_invocation)
 _CRASHED: Final = Transition(State.RESETTING, decide=_crash)
 _CRASHED_QUEUED: Final = Transition(State.RESETTING_QUEUED, decide=_crash)
@@ -206,6 +211,7 @@ TRANSITIONS: Final[Mapping[tuple[State, type[Event]], Transition]] = {
     (State.RESTARTING, RuntimeAsksNext): Transition(State.RUNNING, (Deliver(),)),
     (State.RESTARTING, InitErrorReported): _RESTART_FAILED,
     (State.RESTARTING, RuntimeExited): _RESTART_FAILED,
+    (State.RESTARTING, RuntimeSegfaulted): _RETRY,
     (State.RESTARTING, DeadlinePassed): _RESTART_FAILED,
     (State.RESTARTING, GuestLost): _END_WAITING,
     (State.RESTARTING, ShutdownRequested): _END_WAITING,
@@ -232,7 +238,7 @@ class Lifecycle:
 
     def handle(self, event: Event) -> Commands:
         """Take the event and return what has to be done, in order; raises ``Refused`` and then changes nothing."""
-        transition = TRANSITIONS.get((self.state, type(event)))
+        transition = _transition(self.state, type(event))
         if transition is None:
             raise Refused(self.state, event)
         if type(event) is InvocationArrived:
@@ -259,6 +265,11 @@ class Lifecycle:
     def describe(self) -> dict[str, object]:
         story = [f"{event} -> {state}" for event, state in self._story]
         return {"state": self.state.value, "request_id": self.request_id, "story": story}
+
+
+def _transition(state: State, event: type[Event]) -> Transition | None:
+    """An event that has no row of its own is its base's."""
+    return TRANSITIONS.get((state, event)) or TRANSITIONS.get((state, cast(type[Event], event.__base__)))
 
 
 def diagram() -> str:

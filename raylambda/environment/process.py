@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from raylambda.environment.events import GuestLost, RuntimeExited, RuntimeKilled
+from raylambda.environment.events import GuestLost, RuntimeExited, RuntimeKilled, RuntimeSegfaulted
 from raylambda.environment.failures import exited
 from raylambda.runtime.sandbox import Guest, RuntimeCommand, RuntimeExit, SandboxError
 
@@ -36,9 +37,9 @@ class RuntimeProcess:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    def start(self, command: RuntimeCommand) -> None:
-        """Start it and watch for its end."""
-        self._watch = self._spawn(self._live(command))
+    def start(self, command: RuntimeCommand, pause_s: float = 0.0) -> None:
+        """Start it, perhaps after a pause, and watch for its end."""
+        self._watch = self._spawn(self._live(command, pause_s))
 
     def kill(self, then: Callable[[], None]) -> None:
         """Kill it; ``then`` is called when no process is left, before ``RuntimeKilled`` is fed."""
@@ -56,7 +57,9 @@ class RuntimeProcess:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _live(self, command: RuntimeCommand) -> None:
+    async def _live(self, command: RuntimeCommand, pause_s: float) -> None:
+        if pause_s:
+            await asyncio.sleep(pause_s)
         try:
             await self._guest.run(command)
         except SandboxError as error:
@@ -65,7 +68,8 @@ class RuntimeProcess:
             end = await self._guest.exited()
         self._watch = None
         failure = exited(self._request_id(), end)
-        self._feed(GuestLost(failure) if end.guest_ended else RuntimeExited(failure))
+        exit_event = RuntimeSegfaulted if end.signal == signal.SIGSEGV else RuntimeExited
+        self._feed(GuestLost(failure) if end.guest_ended else exit_event(failure))
 
     async def _kill(self, then: Callable[[], None]) -> None:
         async with asyncio.timeout(KILL_LIMIT_S):

@@ -348,6 +348,16 @@ async def host_with_ric(tmp_path: Path) -> AsyncIterator[Host]:
     await host.close()
 
 
+async def test_a_segmentation_fault_at_import_is_tried_until_the_timeout(host: Host) -> None:
+    source = "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n"
+    function = await a_function(host, source, timeout_s=1)
+
+    result = await function.invoke(doing("echo"))
+
+    assert json.loads(result.payload)["errorType"] == "Sandbox.Timedout"
+    assert result.reusable
+
+
 async def test_awslambdaric_works_unchanged(host_with_ric: Host) -> None:
     """AWS's own runtime client as a provided runtime."""
     bootstrap = f"""#!/bin/sh

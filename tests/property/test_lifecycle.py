@@ -26,6 +26,7 @@ from raylambda.environment.events import (
     RuntimeAsksNext,
     RuntimeExited,
     RuntimeKilled,
+    RuntimeSegfaulted,
     ShutdownRequested,
     StartRequested,
     StartRuntime,
@@ -34,7 +35,7 @@ from raylambda.environment.failures import Failed, Responded
 from raylambda.environment.lifecycle import HAS_DEADLINE, HAS_INVOCATION, HAS_RUNTIME, Lifecycle, Refused, State
 
 FAILURE = Failed("Runtime.ExitError", b"{}", reason="gone")
-FATAL = (InitErrorReported, RuntimeExited, DeadlinePassed, GuestLost)
+FATAL = (InitErrorReported, RuntimeExited, RuntimeSegfaulted, DeadlinePassed, GuestLost)
 
 
 class Environments(RuleBasedStateMachine):
