@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from platform_on_fakes import a_call, a_platform
 
+from raylambda.model.errors import ServiceException
 from raylambda.scheduling.ports import HostNotMade, HostUnfit
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +26,7 @@ async def test_the_first_host_makes_the_platform_ready() -> None:
 
 
 async def test_a_node_that_cannot_isolate_is_said_to_who_waits() -> None:
-    async with a_platform(head_room=0) as platform:
+    async with a_platform(head_room=0, placement_limit_s=60) as platform:
 
         async def no_bubblewrap() -> None:
             raise HostUnfit("bubblewrap is not installed")
@@ -35,8 +36,10 @@ async def test_a_node_that_cannot_isolate_is_said_to_who_waits() -> None:
 
         with pytest.raises(HostUnfit, match="bubblewrap is not installed"):
             await platform.shell.ready()
-        call.cancel()
-        await asyncio.gather(call, return_exceptions=True)
+        platform.clock.advance(60)
+        platform.shell.tick()
+        with pytest.raises(ServiceException, match="bubblewrap is not installed"):
+            await call
 
 
 async def test_a_host_that_may_come_later_is_waited_for() -> None:
