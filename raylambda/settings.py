@@ -161,7 +161,9 @@ def _access_keys(text: str, account: str) -> tuple[AccessKey, ...]:
         if len(parts) not in {2, 3} or not all(parts):
             raise SettingsError("RAYLAMBDA_ACCESS_KEYS is not understood: it takes id:secret[:account],...")
         if len(parts) == 3 and not _is_account(parts[2]):
-            raise SettingsError("RAYLAMBDA_ACCESS_KEYS has a bad account: it takes id:secret[:account],... with 12 digits")
+            raise SettingsError(
+                "RAYLAMBDA_ACCESS_KEYS has a bad account: it takes id:secret[:account],... with 12 digits"
+            )
         keys.append(AccessKey(parts[0], parts[1], parts[2] if len(parts) == 3 else account))
     return tuple(keys)
 

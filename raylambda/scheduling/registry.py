@@ -29,8 +29,8 @@ class Target:
 
     @property
     def label(self) -> str:
-        """``function`` or ``function:qualifier``: how people read the call in lists of Ray's tasks."""
-        return self.key[2] if self.qualifier is None else f"{self.key[2]}:{self.qualifier}"
+        """``function:qualifier``, ``$LATEST`` when there was none: how people read the call in lists of Ray's tasks."""
+        return f"{self.key[2]}:{self.qualifier or LATEST}"
 
 
 class Registry:

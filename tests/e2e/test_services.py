@@ -147,4 +147,4 @@ def test_ray_lists_invocations_by_function_and_qualifier(client: Any, deploy: An
         tasks = json.loads(ray.output("list", "tasks", "--format", "json", "--limit", "10000"))
         return {task["name"] for task in tasks}
 
-    eventually(lambda: {name, f"{name}:1"} <= listed(), limit_s=60)
+    eventually(lambda: {f"{name}:$LATEST", f"{name}:1"} <= listed(), limit_s=60)

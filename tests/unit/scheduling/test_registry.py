@@ -37,7 +37,7 @@ def a_registry(*records: FunctionRecord, draw: float = 0.0) -> Registry:
 @pytest.mark.parametrize(
     ("qualifier", "version", "arn", "label"),
     [
-        (None, "$LATEST", ARN, "hello"),
+        (None, "$LATEST", ARN, "hello:$LATEST"),
         ("$LATEST", "$LATEST", f"{ARN}:$LATEST", "hello:$LATEST"),
         ("2", "2", f"{ARN}:2", "hello:2"),
         ("live", "1", f"{ARN}:live", "hello:live"),
