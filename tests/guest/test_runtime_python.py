@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -276,8 +277,8 @@ def test_what_costs_time_at_a_start_is_not_imported(task_root: Path) -> None:
 def test_boto3_comes_from_a_prepared_tree_and_nothing_else_does(
     python: Interpreter, task_root: Path, tmp_path: Path
 ) -> None:
-    if python.version < (3, 10):
-        pytest.skip("older Pythons get theirs from a package registry")
+    if python.version < (3, 10) and "CI" not in os.environ:
+        pytest.skip("older Pythons get theirs from a package registry, which CI has")
     reports: list[str] = []
     prepare([python], tmp_path / "packages", reports.append)
     tree = package_tree(tmp_path / "packages", python)
