@@ -52,7 +52,8 @@ def run(script: str, platform: Platform, folder: Path) -> str:
 
 def test_the_readme_in_order(platform: Platform, tmp_path: Path) -> None:
     if shutil.which("aws") is None and not (REPOSITORY / ".venv-awscli").exists():
-        pytest.skip("the AWS CLI is not installed: make .venv-awscli/bin/aws")
+        message = "the AWS CLI is not installed: make .venv-awscli/bin/aws"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     start, use, options = blocks(REPOSITORY / "README.md")[:3]
 
     used = run(use, platform, tmp_path)

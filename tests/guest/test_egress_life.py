@@ -16,12 +16,13 @@ from tests.guest.egress_world import (
     Slot,
     World,
     impossible_here,
+    may_skip,
     namespaces_of,
     seen_anywhere,
     wait_until,
 )
 
-pytestmark = [pytest.mark.jail, pytest.mark.skipif(bool(impossible_here()), reason=impossible_here())]
+pytestmark = [pytest.mark.jail, pytest.mark.skipif(may_skip(), reason=impossible_here())]
 
 GATEWAY_PROGRAM = "slirp4netns"
 

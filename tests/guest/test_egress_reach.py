@@ -18,10 +18,11 @@ from tests.guest.egress_world import (
     Slot,
     World,
     impossible_here,
+    may_skip,
     wait_until,
 )
 
-pytestmark = [pytest.mark.jail, pytest.mark.skipif(bool(impossible_here()), reason=impossible_here())]
+pytestmark = [pytest.mark.jail, pytest.mark.skipif(may_skip(), reason=impossible_here())]
 
 ALLOW = ("host.raylambda.internal:5432", f"{CLUSTER_NODE}:8001")
 NODE_NAME = "host.raylambda.internal"
