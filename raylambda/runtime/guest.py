@@ -75,6 +75,7 @@ class ConfinedGuest:
 
     async def run(self, command: RuntimeCommand) -> None:
         self._over_limit = None
+        self._watch.peak_bytes = 0
         self._oom_kills_before = self._launch.limits.oom_kills()
         if self._exit.done() and self._process_one.ended is None:
             self._exit = asyncio.get_running_loop().create_future()

@@ -159,6 +159,7 @@ async def test_out_of_memory(any_host: Host) -> None:
     assert b"Error Type: Runtime.OutOfMemory" in result.log_tail
     assert result.max_memory_mb >= 100
     assert json.loads(after.payload)["text"] == "again"
+    assert after.max_memory_mb < 100
 
 
 async def test_a_time_out_resets_the_runtime_and_keeps_tmp(any_host: Host) -> None:
