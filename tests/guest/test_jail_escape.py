@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import pwd
 import socket
 from pathlib import Path
 
@@ -60,7 +61,18 @@ async def test_the_file_system_holds_nothing_of_the_node(jail_guests: GuestMaker
 
 @pytest.mark.parametrize(
     "path",
-    ["/etc/shadow", "/etc/ssh", "/root/.ssh", "/home", "/srv", "/sys", "/boot", "/mnt", "/var/lib", "/run/user"],
+    [
+        "/etc/shadow",
+        "/etc/ssh",
+        f"{pwd.getpwuid(0).pw_dir}/.ssh",
+        "/home",
+        "/srv",
+        "/sys",
+        "/boot",
+        "/mnt",
+        "/var/lib",
+        "/run/user",
+    ],
 )
 async def test_files_of_the_node_are_not_there(jail_guests: GuestMaker, path: str) -> None:
     probe = await jail_guests.launch()
