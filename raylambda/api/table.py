@@ -47,8 +47,3 @@ OWN_OPERATIONS: Final[Mapping[str, Operation]] = {
     name: row for name, row in registered().items() if row.path.startswith(OWN_PREFIX)
 }
 """raylambda's own operations, by name; their paths are outside AWS's."""
-
-
-def supported_operations() -> list[tuple[str, str, str]]:
-    """(name, method, path) of every operation of AWS that raylambda has, by name; for the documentation."""
-    return [(row.name, row.method, row.path) for row in sorted(OPERATIONS.values(), key=lambda row: row.name)]

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from raylambda.api.not_yet import NOT_YET, refusal
 from raylambda.api.operation import Operation
 from raylambda.api.runtimes import DEPRECATED, SUPPORTED
-from raylambda.api.table import OPERATIONS, OWN_OPERATIONS, OWN_PREFIX, supported_operations
+from raylambda.api.table import OPERATIONS, OWN_OPERATIONS, OWN_PREFIX
 from raylambda.api.wire import Wire
 from raylambda.model.names import Elements, Entries, Number, Text
 
@@ -70,10 +70,6 @@ def test_only_invocations_are_left_to_the_front_door() -> None:
 def test_own_operations_are_outside_aws_s_paths() -> None:
     assert OWN_OPERATIONS
     assert all(row.path.startswith(OWN_PREFIX) and row.handler is not None for row in OWN_OPERATIONS.values())
-
-
-def test_the_documentation_gets_every_operation_of_aws() -> None:
-    assert [name for name, _, _ in supported_operations()] == sorted(OPERATIONS)
 
 
 @handled_by_name
