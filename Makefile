@@ -30,7 +30,7 @@ lint: setup ## format, lint, types, import contracts
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy
-	cd raylambda/runtime/bootstrap && $(CURDIR)/.venv/bin/mypy --config-file= --strict --explicit-package-bases --cache-dir $(CURDIR)/.mypy_cache/bootstrap *.py
+	cd raylambda/node/runtimes/bootstrap && $(CURDIR)/.venv/bin/mypy --config-file= --strict --explicit-package-bases --cache-dir $(CURDIR)/.mypy_cache/bootstrap *.py
 	.venv/bin/lint-imports
 
 format: setup ## rewrite the code in the project's format

@@ -15,7 +15,7 @@ import boto3
 import ray
 import uvloop
 
-from raylambda.boot import Platform, open_platform, ray_cluster
+from raylambda.boot.platform import Platform, open_platform, ray_cluster
 from raylambda.frontdoor.app import create_app
 from raylambda.frontdoor.server import make_server
 from raylambda.model.clock import SystemClock

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from raylambda.frontdoor.keys import keep_secret
+from raylambda.frontdoor.auth.keys import keep_secret
 
 _NOTE = "platform.json"
 

@@ -47,6 +47,6 @@ awk '/^uv==/ {on=1} on {print} on && !/\\$/ {exit}' requirements/raylambda.lock 
 export VIRTUAL_ENV="$PWD/.venv"
 .venv/bin/uv pip sync --quiet --require-hashes requirements/raylambda.lock
 .venv/bin/uv pip install --quiet --no-deps --no-build-isolation -e .
-.venv/bin/python -m raylambda.runtime.python_packages prepare
+.venv/bin/python -m raylambda.node.runtimes.python_packages prepare
 printf '%s' "$state" > "$mark"
 say "raylambda is in .venv/bin"

@@ -12,21 +12,21 @@ from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from raylambda import __version__
-from raylambda.api import table
-from raylambda.api.not_yet import NOT_YET
-from raylambda.api.operation import Operation
 from raylambda.frontdoor import code_links
 from raylambda.frontdoor.answers import AlwaysAnswer
+from raylambda.frontdoor.arrival import Desk
 from raylambda.frontdoor.calls import make_trace_id
 from raylambda.frontdoor.code_links import CodeDownload
 from raylambda.frontdoor.control import ControlPlane
-from raylambda.frontdoor.desk import Desk
+from raylambda.frontdoor.front_door import FrontDoor
 from raylambda.frontdoor.invoke import Invocations
 from raylambda.frontdoor.openapi import describe
 from raylambda.frontdoor.own_paths import OwnPaths
 from raylambda.frontdoor.routing import Endpoint, OperationRoute, PathTemplate, RawRoute
-from raylambda.frontdoor.seams import FrontDoor
 from raylambda.model.errors import UnknownOperationException
+from raylambda.services.lambda_ import table
+from raylambda.services.lambda_.not_yet import NOT_YET
+from raylambda.services.protocol.operation import Operation
 
 
 def create_app(door: FrontDoor) -> FastAPI:

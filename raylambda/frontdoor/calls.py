@@ -10,10 +10,8 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NoReturn
 
-from raylambda.api.addressing import locate
-from raylambda.api.validation import check_members
+from raylambda.frontdoor.arrival import Arrival
 from raylambda.frontdoor.bodies import BodyLimit
-from raylambda.frontdoor.desk import Arrival
 from raylambda.model.errors import (
     InvalidParameterValueException,
     InvalidRequestContentException,
@@ -22,6 +20,8 @@ from raylambda.model.errors import (
 from raylambda.model.invocation import Call
 from raylambda.model.limits import ASYNC_PAYLOAD_BYTES, CLIENT_CONTEXT_BYTES, SYNC_PAYLOAD_BYTES
 from raylambda.model.names import NAMESPACED_NAME, QUALIFIER, Text
+from raylambda.services.lambda_.addressing import locate
+from raylambda.services.protocol.validation import check_members
 
 _TRACE_ID = re.compile(r"(?=.*Root=)[!-~ ]{1,1024}")  # it becomes a header of the guest's and of our own answer
 

@@ -10,12 +10,12 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
-from raylambda.api.dispatch import Answer, answer
-from raylambda.api.not_yet import refusal
-from raylambda.api.operation import Context, Operation
-from raylambda.frontdoor.desk import Arrival, Desk, base_url, operation_limit
+from raylambda.frontdoor.arrival import Arrival, Desk, base_url, operation_limit
+from raylambda.frontdoor.front_door import FrontDoor
 from raylambda.frontdoor.routing import Endpoint
-from raylambda.frontdoor.seams import FrontDoor
+from raylambda.services.lambda_.not_yet import refusal
+from raylambda.services.protocol.dispatch import Answer, answer
+from raylambda.services.protocol.operation import Context, Operation
 from raylambda.store.errors import StoreConflict
 
 _ATTEMPTS: Final = 3

@@ -13,8 +13,8 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
+from raylambda.frontdoor.arrival import Desk
 from raylambda.frontdoor.calls import InvocationType, payload_limit, read_call
-from raylambda.frontdoor.desk import Desk
 from raylambda.model.invocation import Call, Completion
 
 

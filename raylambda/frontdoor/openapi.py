@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from raylambda.api.operation import Operation
+from raylambda.services.protocol.operation import Operation
 
 _LABEL = re.compile(r"\{(\w+)\}")
 _COMPONENT = "#/components/schemas/{model}"

@@ -9,14 +9,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from raylambda.api.addressing import locate
-from raylambda.frontdoor.desk import Arrival, Desk, operation_limit
-from raylambda.frontdoor.seams import FrontDoor
+from raylambda.frontdoor.arrival import Arrival, Desk, operation_limit
+from raylambda.frontdoor.front_door import FrontDoor
+from raylambda.logs.files import LogLine
+from raylambda.logs.keeper import READ_LIMIT, LogQuery
 from raylambda.model.errors import InvalidParameterValueException
 from raylambda.model.function import LATEST
+from raylambda.services.lambda_.addressing import locate
 from raylambda.store.reads import load_function
-from raylambda.telemetry.logfiles import LogLine
-from raylambda.telemetry.logs import READ_LIMIT, LogQuery
 
 JSON_LINES = "application/x-ndjson"
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from raylambda.model.clock import Clock
 from raylambda.model.invocation import Call
-from raylambda.queue.writer import GroupWriter
 from raylambda.store.engine import Database
 from raylambda.store.events import accept_event
+from raylambda.store.group_writer import GroupWriter
 
 
 class Acceptance:

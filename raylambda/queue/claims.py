@@ -13,7 +13,6 @@ from sqlmodel import Session
 from raylambda.model.clock import Clock
 from raylambda.queue.dispatch_settings import DispatchSettings
 from raylambda.queue.rules import RetryAt
-from raylambda.queue.writer import GroupWriter
 from raylambda.store.engine import Database
 from raylambda.store.errors import StoreUnavailable
 from raylambda.store.events import (
@@ -26,6 +25,7 @@ from raylambda.store.events import (
     renew_claims,
     settle_event,
 )
+from raylambda.store.group_writer import GroupWriter
 
 log = structlog.get_logger(__name__)
 

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
+from raylambda.fleet.driver import FleetShell, Place, PlacementRefused
+from raylambda.fleet.events import Lease, Refusal
+from raylambda.hosts.ports import EnvironmentStopped, HostLost, NoSuchEnvironment
 from raylambda.model.errors import (
     LambdaError,
     ResourceNotReadyException,
@@ -16,10 +19,7 @@ from raylambda.model.errors import (
 )
 from raylambda.model.invocation import Call, Completion, Invocation, InvocationResult
 from raylambda.scheduling.admission import Admission, ThrottleReason
-from raylambda.scheduling.fleet_events import Lease, Refusal
-from raylambda.scheduling.ports import EnvironmentStopped, HostLost, NoSuchEnvironment
 from raylambda.scheduling.registry import Registry, Target
-from raylambda.scheduling.shell import FleetShell, Place, PlacementRefused
 
 _log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from raylambda.hosts.ports import Host, HostClass, HostLost, HostSize, NoSuchEnvironment
 from raylambda.model.environment import EnvironmentExited, EnvironmentStarted, HostEvent, HostFacts, StartEnvironment
 from raylambda.model.invocation import Invocation, InvocationResult
-from raylambda.scheduling.ports import Host, HostClass, HostLost, HostSize, NoSuchEnvironment
 
 _T = TypeVar("_T")
 

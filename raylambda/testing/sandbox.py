@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from raylambda.runtime.sandbox import GuestSpec, Isolation, OutputSink, RuntimeCommand, RuntimeExit, SandboxError
+from raylambda.node.sandbox.contract import GuestSpec, Isolation, OutputSink, RuntimeCommand, RuntimeExit, SandboxError
 
 _API = "/2018-06-01/runtime"
 

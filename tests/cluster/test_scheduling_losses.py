@@ -18,23 +18,23 @@ import ray
 from ray.actor import ActorHandle
 from ray.cluster_utils import Cluster
 
-from raylambda.environment.host import HostSettings
-from raylambda.environment.host_actor import HostActor
+from raylambda.fleet.capacity import FleetPolicy
+from raylambda.fleet.driver import FleetShell
+from raylambda.fleet.fleet import Fleet
+from raylambda.fleet.host_keeper import HostKeeper
+from raylambda.fleet.policy import FixedIdleTime
+from raylambda.hosts.ports import HostSize
+from raylambda.hosts.ray_hosts import RayCluster, RayPackages
+from raylambda.hosts.ray_options import HostSizing
 from raylambda.model.clock import SystemClock
 from raylambda.model.errors import ServiceException
 from raylambda.model.function import FunctionRecord
 from raylambda.model.invocation import Call, Completion
-from raylambda.scheduling.actor import RayCluster, RayPackages
+from raylambda.node.host import HostSettings
+from raylambda.node.host_actor import HostActor
 from raylambda.scheduling.admission import Admission
-from raylambda.scheduling.capacity import FleetPolicy
-from raylambda.scheduling.fleet import Fleet
-from raylambda.scheduling.host_keeper import HostKeeper
-from raylambda.scheduling.host_options import HostSizing
 from raylambda.scheduling.invoker import Invoker
-from raylambda.scheduling.keep_alive import FixedIdleTime
-from raylambda.scheduling.ports import HostSize
 from raylambda.scheduling.registry import Registry
-from raylambda.scheduling.shell import FleetShell
 from raylambda.testing.codestore import MemoryCodeStore
 from tests.builders import a_version, a_zip
 

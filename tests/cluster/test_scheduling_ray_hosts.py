@@ -14,13 +14,13 @@ import pytest
 import ray
 from ray.actor import ActorHandle
 
-from raylambda.environment.host import HostSettings
-from raylambda.environment.host_actor import HostActor
+from raylambda.hosts.ports import Host, HostClass, HostNotMade, HostSize, StartRefused, Unplaceable
+from raylambda.hosts.ray_hosts import RayCluster, RayPackages, node_offers
+from raylambda.hosts.ray_options import HostSizing
 from raylambda.model.function import FunctionVersion
 from raylambda.model.ray_options import RayOptions
-from raylambda.scheduling.actor import RayCluster, RayPackages, node_offers
-from raylambda.scheduling.host_options import HostSizing
-from raylambda.scheduling.ports import Host, HostClass, HostNotMade, HostSize, StartRefused, Unplaceable
+from raylambda.node.host import HostSettings
+from raylambda.node.host_actor import HostActor
 from raylambda.testing.codestore import MemoryCodeStore
 from tests.builders import a_version, a_zip
 from tests.contract.host_contract import DEFAULT, HostContract

@@ -13,11 +13,11 @@ from uuid import uuid4
 
 import pytest
 
+from raylambda.hosts.ports import Cluster, Host, HostClass, HostLost, NoSuchEnvironment
 from raylambda.model.environment import StartEnvironment
 from raylambda.model.function import FunctionVersion
 from raylambda.model.invocation import Invocation, InvocationResult
 from raylambda.model.ray_options import RayOptions
-from raylambda.scheduling.ports import Cluster, Host, HostClass, HostLost, NoSuchEnvironment
 
 DEFAULT = HostClass("default", RayOptions())
 WITHIN_S = 30.0

@@ -13,9 +13,9 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from raylambda.api.table import OPERATIONS, OWN_OPERATIONS
+from raylambda.frontdoor.auth.signature import AnyKey
 from raylambda.frontdoor.routing import split_path
-from raylambda.frontdoor.signing import AnyKey
+from raylambda.services.lambda_.table import OPERATIONS, OWN_OPERATIONS
 from tests.builders import a_zip
 from tests.plugins.frontdoor import ACCOUNT, Served, a_front_door, serving
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from raylambda.hosts.ports import Host
 from raylambda.model.environment import LogLines, StartEnvironment
 from raylambda.model.function import FunctionVersion
 from raylambda.model.invocation import Invocation, InvocationResult
-from raylambda.scheduling.ports import Host
 from raylambda.testing.hosts import FakeCluster, FakeHost, Script
 from tests.builders import a_version
 from tests.contract.host_contract import Driver, HostContract

@@ -12,12 +12,12 @@ import pytest
 from botocore.model import Shape
 from pydantic.fields import FieldInfo
 
-from raylambda.api.not_yet import NOT_YET, refusal
-from raylambda.api.operation import Operation
-from raylambda.api.runtimes import DEPRECATED, SUPPORTED
-from raylambda.api.table import OPERATIONS, OWN_OPERATIONS, OWN_PREFIX
-from raylambda.api.wire import Wire
 from raylambda.model.names import Elements, Entries, Number, Text
+from raylambda.services.lambda_.not_yet import NOT_YET, refusal
+from raylambda.services.lambda_.runtimes import DEPRECATED, SUPPORTED
+from raylambda.services.lambda_.table import OPERATIONS, OWN_OPERATIONS, OWN_PREFIX
+from raylambda.services.protocol.operation import Operation
+from raylambda.services.protocol.wire import Wire
 
 MODEL = botocore.session.get_session().get_service_model("lambda")
 NOT_YET_AT_MOST = 68

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from pathlib import Path
 
-from raylambda.api.operations_table import replaced
+from raylambda.services.lambda_.operations_table import replaced
 from raylambda.settings import Settings
 
 REPOSITORY = Path(__file__).parents[2]
@@ -14,7 +14,7 @@ README = (REPOSITORY / "README.md").read_text("utf-8")
 
 
 def test_the_operations_are_those_of_the_table() -> None:
-    assert replaced(README) == README, "run: python -m raylambda.api.operations_table"
+    assert replaced(README) == README, "run: python -m raylambda.services.lambda_.operations_table"
 
 
 def test_every_setting_is_listed() -> None:

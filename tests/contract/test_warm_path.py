@@ -12,7 +12,7 @@ import boto3
 import pytest
 from sqlalchemy import event
 
-from raylambda.boot import Platform, open_platform
+from raylambda.boot.platform import Platform, open_platform
 from raylambda.frontdoor.app import create_app
 from raylambda.frontdoor.server import make_server
 from raylambda.model.clock import SystemClock

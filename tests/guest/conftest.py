@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from jail_driver import GuestMaker
 
-from raylambda.runtime.bubblewrap import BubblewrapSandbox, Privilege
-from raylambda.runtime.cgroups import find_limits
-from raylambda.runtime.network import NoNetwork
-from raylambda.runtime.process_isolation import ProcessSandbox
-from raylambda.runtime.sandbox import Sandbox
+from raylambda.node.sandbox.bubblewrap import BubblewrapSandbox, Privilege
+from raylambda.node.sandbox.contract import Sandbox
+from raylambda.node.sandbox.limits.cgroups import find_limits
+from raylambda.node.sandbox.network.contract import NoNetwork
+from raylambda.node.sandbox.process_isolation import ProcessSandbox
+from tests.guest.jail_driver import GuestMaker
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import json
 import sys
 from pathlib import Path
 
-from raylambda.runtime.egress import EgressNetwork
-from raylambda.runtime.network import NetworkUnavailable
+from raylambda.node.sandbox.network.contract import NetworkUnavailable
+from raylambda.node.sandbox.network.egress import EgressNetwork
 
 
 async def main(options):

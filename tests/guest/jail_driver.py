@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from raylambda.runtime.sandbox import Guest, GuestSpec, Mount, RuntimeCommand, RuntimeExit, Sandbox
+from raylambda.node.sandbox.contract import Guest, GuestSpec, Mount, RuntimeCommand, RuntimeExit, Sandbox
 
 PYTHON = str(Path(sys.executable).resolve())
 PREFIX = Path(sys.base_prefix).resolve()

@@ -8,10 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripted_host import Event, Outcome, lambda_env, run_runtime
-
-from raylambda.runtime.interpreters import PYTHON_MINORS, Interpreter, SearchPlaces, find_python
-from raylambda.runtime.python_packages import BOOTSTRAP_SOURCE
+from raylambda.node.runtimes.interpreters import PYTHON_MINORS, Interpreter, SearchPlaces, find_python
+from raylambda.node.sandbox.contract import BOOTSTRAP_SOURCE
+from tests.guest.scripted_host import Event, Outcome, lambda_env, run_runtime
 
 FUNCTIONS = Path(__file__).parent / "functions_python.py"
 PLACES = SearchPlaces.of_this_node(os.environ)

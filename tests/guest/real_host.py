@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from raylambda.environment.host import Host, HostSettings
 from raylambda.model.environment import EnvironmentStarted, HostEvent, LogLines, StartEnvironment
 from raylambda.model.function import FunctionVersion, State
 from raylambda.model.invocation import Invocation, InvocationResult
-from raylambda.runtime.interpreters import base_interpreter
+from raylambda.node.host import Host, HostSettings
+from raylambda.node.runtimes.interpreters import base_interpreter
 
 OWN_PYTHON = "python{}.{}".format(*base_interpreter().version)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from raylambda.runtime.egress_rules import CONNECTIONS_PER_GUEST
+from raylambda.node.sandbox.network.rules import CONNECTIONS_PER_GUEST
 from tests.guest.egress_world import (
     CLUSTER_NODE,
     INTERNET,

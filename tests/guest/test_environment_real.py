@@ -14,12 +14,12 @@ from typing import Any
 
 import awslambdaric
 import pytest
-from real_host import a_function, settings_in
 
-from raylambda.environment.host import Host, HostParts, HostSettings, gather_parts
 from raylambda.model.environment import EnvironmentExited, EnvironmentStopped, NoSuchEnvironment
 from raylambda.model.limits import RESPONSE_PAYLOAD_BYTES
-from raylambda.runtime.interpreters import base_interpreter
+from raylambda.node.host import Host, HostParts, HostSettings, gather_parts
+from raylambda.node.runtimes.interpreters import base_interpreter
+from tests.guest.real_host import a_function, settings_in
 
 pytestmark = [pytest.mark.anyio, pytest.mark.jail]
 

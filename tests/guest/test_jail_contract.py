@@ -9,9 +9,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from jail_driver import PYTHON, GuestMaker, until
 
-from raylambda.runtime.sandbox import GuestSpec, RuntimeCommand, RuntimeExit, SandboxError
+from raylambda.node.sandbox.contract import GuestSpec, RuntimeCommand, RuntimeExit, SandboxError
+from tests.guest.jail_driver import PYTHON, GuestMaker, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.jail]
 

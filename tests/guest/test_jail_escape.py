@@ -10,9 +10,9 @@ import socket
 from pathlib import Path
 
 import pytest
-from jail_driver import GuestMaker, until
 
-from raylambda.runtime import seccomp
+from raylambda.node.sandbox import seccomp
+from tests.guest.jail_driver import GuestMaker, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.jail]
 

@@ -6,10 +6,18 @@ import shutil
 from pathlib import Path
 
 import pytest
-from jail_driver import PREFIX, PYTHON
 
-from raylambda.runtime.bubblewrap import BOOTSTRAP, BOOTSTRAP_TARGET
-from raylambda.runtime.sandbox import Guest, GuestSpec, Mount, RuntimeCommand, RuntimeExit, Sandbox
+from raylambda.node.sandbox.contract import (
+    BOOTSTRAP_SOURCE,
+    BOOTSTRAP_TARGET,
+    Guest,
+    GuestSpec,
+    Mount,
+    RuntimeCommand,
+    RuntimeExit,
+    Sandbox,
+)
+from tests.guest.jail_driver import PREFIX, PYTHON
 
 pytestmark = [pytest.mark.anyio, pytest.mark.jail]
 
@@ -27,7 +35,7 @@ async def a_guest(sandbox: Sandbox, tmp_path: Path, output: bytearray, runtime: 
     bootstrap, tree = tmp_path / "bootstrap", tmp_path / "tree"
     bootstrap.mkdir()
     tree.mkdir()
-    shutil.copy(BOOTSTRAP / "init.py", bootstrap)
+    shutil.copy(BOOTSTRAP_SOURCE / "init.py", bootstrap)
     if runtime is not None:
         (bootstrap / "python_runtime.py").write_text(runtime)
     mounts = (Mount(PREFIX, str(PREFIX)), Mount(bootstrap, BOOTSTRAP_TARGET))

@@ -10,14 +10,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from jail_driver import until
 
-from raylambda.runtime import process_one
-from raylambda.runtime.guest import ConfinedGuest, launch_guest
-from raylambda.runtime.limits import WatchedLimits
-from raylambda.runtime.memory_watch import MemoryWatch
-from raylambda.runtime.process_one import Launch
-from raylambda.runtime.sandbox import GuestSpec, RuntimeCommand, SandboxError
+from raylambda.node.sandbox import process_one
+from raylambda.node.sandbox.contract import GuestSpec, RuntimeCommand, SandboxError
+from raylambda.node.sandbox.guest import ConfinedGuest, launch_guest
+from raylambda.node.sandbox.limits.limits import WatchedLimits
+from raylambda.node.sandbox.limits.memory_watch import MemoryWatch
+from raylambda.node.sandbox.process_one import Launch
+from tests.guest.jail_driver import until
 
 pytestmark = pytest.mark.anyio
 

@@ -11,19 +11,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from jail_driver import GuestMaker, until
 
-from raylambda.runtime.cgroups import process_name
-from raylambda.runtime.sandbox import RuntimeExit, Sandbox, SandboxError
-from raylambda.runtime.selection import make_sandbox, probe
+from raylambda.node.sandbox.contract import RuntimeExit, Sandbox, SandboxError
+from raylambda.node.sandbox.limits.cgroups import process_name
+from raylambda.node.sandbox.selection import make_sandbox, probe
+from tests.guest.jail_driver import GuestMaker, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.jail]
 
 HOST = """
 import asyncio, json, sys
 from pathlib import Path
-from jail_driver import GuestMaker
-from raylambda.runtime.selection import make_sandbox
+from tests.guest.jail_driver import GuestMaker
+from raylambda.node.sandbox.selection import make_sandbox
 
 async def main():
     sandbox = await make_sandbox(sys.argv[2], "none", (), Path(sys.argv[1]) / "state")

@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from scripted_host import Event, Outcome, ScriptedHost
 
 from raylambda.model.function import FunctionVersion, State
-from raylambda.runtime.catalog import NODE_RUNTIMES, PYTHON_RUNTIMES, Catalog, View
-from raylambda.runtime.cgroups import find_limits
-from raylambda.runtime.interpreters import SearchPlaces, base_interpreter
-from raylambda.runtime.process_isolation import ProcessSandbox
-from raylambda.runtime.python_packages import prepare
-from raylambda.runtime.sandbox import GuestSpec, RuntimeCommand, Sandbox
+from raylambda.node.runtimes.catalog import NODE_RUNTIMES, PYTHON_RUNTIMES, Catalog, View
+from raylambda.node.runtimes.interpreters import SearchPlaces, base_interpreter
+from raylambda.node.runtimes.python_packages import prepare
+from raylambda.node.sandbox.contract import GuestSpec, RuntimeCommand, Sandbox
+from raylambda.node.sandbox.limits.cgroups import find_limits
+from raylambda.node.sandbox.process_isolation import ProcessSandbox
+from tests.guest.scripted_host import Event, Outcome, ScriptedHost
 
 pytestmark = [pytest.mark.anyio, pytest.mark.jail]
 

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from scripted_host import Event, Outcome, lambda_env, run_runtime
 
-from raylambda.runtime.interpreters import Interpreter, SearchPlaces, find_node
-from raylambda.runtime.python_packages import BOOTSTRAP_SOURCE
+from raylambda.node.runtimes.interpreters import Interpreter, SearchPlaces, find_node
+from raylambda.node.sandbox.contract import BOOTSTRAP_SOURCE
+from tests.guest.scripted_host import Event, Outcome, lambda_env, run_runtime
 
 PLACES = SearchPlaces.of_this_node(os.environ)
 NODES = [found for major in (20, 22, 24) if (found := find_node(major, PLACES)) is not None]
@@ -39,7 +39,7 @@ def task_root(tmp_path: Path) -> Path:
 def run_node(
     node: Interpreter, handler: str, task_root: Path, events: Sequence[Event] = (), *, hang_up: bool = False, **env: str
 ) -> Outcome:
-    argv = [str(node.executable), str(BOOTSTRAP_SOURCE / "node" / "index.mjs")]
+    argv = [str(node.executable), str(BOOTSTRAP_SOURCE / "nodejs" / "index.mjs")]
     variables = lambda_env(handler, task_root, f"nodejs{node.version[0]}.x", **env)
     return run_runtime(argv, variables, events, cwd=task_root, hang_up=hang_up)
 

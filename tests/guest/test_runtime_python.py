@@ -9,11 +9,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from python_guest import FUNCTIONS, OWN, PYTHONS, name_of, run_shipped
-from scripted_host import Event, lambda_env, run_runtime
 
-from raylambda.runtime.interpreters import Interpreter
-from raylambda.runtime.python_packages import BOOTSTRAP_SOURCE, package_tree, prepare
+from raylambda.node.runtimes.interpreters import Interpreter
+from raylambda.node.runtimes.python_packages import package_tree, prepare
+from raylambda.node.sandbox.contract import BOOTSTRAP_SOURCE
+from tests.guest.python_guest import FUNCTIONS, OWN, PYTHONS, name_of, run_shipped
+from tests.guest.scripted_host import Event, lambda_env, run_runtime
 
 every_python = pytest.mark.parametrize("python", PYTHONS, ids=name_of)
 

@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from python_guest import FUNCTIONS, comparable_log, run_awslambdaric, run_shipped
-from scripted_host import Answer, Event, Outcome
+
+from tests.guest.python_guest import FUNCTIONS, comparable_log, run_awslambdaric, run_shipped
+from tests.guest.scripted_host import Answer, Event, Outcome
 
 CLIENT_CONTEXT = json.dumps({"custom": {"k": "v"}, "client": {"app_title": "t"}, "w3c": {"traceparent": "00-1-2-01"}})
 EVENTS = {

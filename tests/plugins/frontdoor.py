@@ -14,22 +14,22 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from raylambda.api.operation import S3Failure
 from raylambda.frontdoor.app import create_app
+from raylambda.frontdoor.auth.keys import KeyRing
+from raylambda.frontdoor.auth.signature import SignatureCheck
 from raylambda.frontdoor.code_links import CodeLinks
-from raylambda.frontdoor.keys import KeyRing
-from raylambda.frontdoor.seams import FrontDoor
+from raylambda.frontdoor.front_door import FrontDoor
 from raylambda.frontdoor.server import make_server
-from raylambda.frontdoor.signing import SignatureCheck
+from raylambda.logs.keeper import LogKeeper
 from raylambda.model.clock import SystemClock
 from raylambda.model.errors import ResourceNotFoundException
 from raylambda.model.invocation import Call, Completion, InvocationResult
+from raylambda.services.protocol.operation import S3Failure
 from raylambda.settings import AccessKey
 from raylambda.store.activation import activate
 from raylambda.store.changes import changes_since
 from raylambda.store.codestore import LocalCodeStore
 from raylambda.store.engine import Database, migrate, open_engine
-from raylambda.telemetry.logs import LogKeeper
 
 ACCOUNT = "123456789012"
 KEY = AccessKey("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", ACCOUNT)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raylambda.runtime.archive import ArchiveError, inspect_zip, unpack_zip
+from raylambda.artifacts.archive import ArchiveError, inspect_zip, unpack_zip
 
 pytestmark = pytest.mark.filterwarnings("ignore:Duplicate name")
 

@@ -8,11 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from raylambda.model.function import FunctionVersion
-from raylambda.model.ray_options import RayOptions
-from raylambda.scheduling.capacity import FleetPolicy
-from raylambda.scheduling.fleet import Fleet
-from raylambda.scheduling.fleet_events import (
+from raylambda.fleet.capacity import FleetPolicy
+from raylambda.fleet.events import (
     CreateHost,
     EnvironmentFailed,
     EnvironmentGone,
@@ -34,7 +31,10 @@ from raylambda.scheduling.fleet_events import (
     Tick,
     VersionRetired,
 )
-from raylambda.scheduling.keep_alive import FixedIdleTime
+from raylambda.fleet.fleet import Fleet
+from raylambda.fleet.policy import FixedIdleTime
+from raylambda.model.function import FunctionVersion
+from raylambda.model.ray_options import RayOptions
 from tests.builders import a_version
 
 FUNCTIONS = (

@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from raylambda.environment.events import (
+from raylambda.node.environment.events import (
     Answer,
     ArmDeadline,
     BeginInvocation,
@@ -31,8 +31,8 @@ from raylambda.environment.events import (
     StartRequested,
     StartRuntime,
 )
-from raylambda.environment.failures import Failed, Responded
-from raylambda.environment.lifecycle import HAS_DEADLINE, HAS_INVOCATION, HAS_RUNTIME, Lifecycle, Refused, State
+from raylambda.node.environment.failures import Failed, Responded
+from raylambda.node.environment.lifecycle import HAS_DEADLINE, HAS_INVOCATION, HAS_RUNTIME, Lifecycle, Refused, State
 
 FAILURE = Failed("Runtime.ExitError", b"{}", reason="gone")
 FATAL = (InitErrorReported, RuntimeExited, RuntimeSegfaulted, DeadlinePassed, GuestLost)

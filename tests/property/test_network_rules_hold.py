@@ -8,8 +8,8 @@ from ipaddress import IPv4Address, IPv4Network
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raylambda.runtime.egress_pool import Numbers
-from raylambda.runtime.egress_rules import (
+from raylambda.node.sandbox.network.pool import Numbers
+from raylambda.node.sandbox.network.rules import (
     NEVER,
     PLANS,
     NodeFacts,

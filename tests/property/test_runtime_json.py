@@ -14,7 +14,7 @@ from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raylambda.runtime.python_packages import BOOTSTRAP_SOURCE
+from raylambda.node.sandbox.contract import BOOTSTRAP_SOURCE
 
 Pair = collections.namedtuple("Pair", "left right")
 

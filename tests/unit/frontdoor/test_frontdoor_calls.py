@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from raylambda.frontdoor.arrival import Arrival
+from raylambda.frontdoor.auth.signature import Caller
 from raylambda.frontdoor.calls import InvocationType as Type
 from raylambda.frontdoor.calls import checked_payload, make_trace_id, read_call
-from raylambda.frontdoor.desk import Arrival
-from raylambda.frontdoor.signing import Caller
 from raylambda.model.errors import InvalidParameterValueException, InvalidRequestContentException, ValidationException
 
 json_values = st.recursive(

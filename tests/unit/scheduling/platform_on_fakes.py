@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from raylambda.fleet.capacity import FleetPolicy
+from raylambda.fleet.driver import FleetShell
+from raylambda.fleet.events import Lease
+from raylambda.fleet.fleet import Fleet
+from raylambda.fleet.host_keeper import HostKeeper
+from raylambda.fleet.policy import FixedIdleTime
 from raylambda.model.environment import LogLines
 from raylambda.model.function import FunctionRecord
 from raylambda.model.invocation import Call, InvocationResult
 from raylambda.scheduling.admission import Admission
-from raylambda.scheduling.capacity import FleetPolicy
-from raylambda.scheduling.fleet import Fleet
-from raylambda.scheduling.fleet_events import Lease
-from raylambda.scheduling.host_keeper import HostKeeper
 from raylambda.scheduling.invoker import Invoker
-from raylambda.scheduling.keep_alive import FixedIdleTime
 from raylambda.scheduling.registry import Registry, Target
-from raylambda.scheduling.shell import FleetShell
 from raylambda.testing.clock import ManualClock
 from raylambda.testing.hosts import FakeCluster, FakePackages, Script
 from tests.builders import a_version

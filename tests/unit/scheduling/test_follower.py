@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from platform_on_fakes import KEY, until
 
 from raylambda.model.errors import ResourceNotFoundException
 from raylambda.model.function import FunctionRecord, State
@@ -18,6 +17,7 @@ from raylambda.scheduling.follower import Follower, Update
 from raylambda.scheduling.registry import FunctionKey, Registry
 from raylambda.store.errors import StoreUnavailable
 from tests.builders import a_version
+from tests.unit.scheduling.platform_on_fakes import KEY, until
 
 pytestmark = pytest.mark.anyio
 

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from platform_on_fakes import KEY, a_call, a_platform, a_record, until
 
+from raylambda.fleet.driver import Place
+from raylambda.hosts.ports import HostNotMade, NoSuchEnvironment, StartRefused, Unplaceable
 from raylambda.model.environment import EnvironmentStopped, LogLines, StartEnvironment
 from raylambda.model.errors import (
     LambdaError,
@@ -19,10 +20,9 @@ from raylambda.model.errors import (
 )
 from raylambda.model.function import State
 from raylambda.model.invocation import Invocation, InvocationResult
-from raylambda.scheduling.ports import HostNotMade, NoSuchEnvironment, StartRefused, Unplaceable
-from raylambda.scheduling.shell import Place
 from raylambda.testing.hosts import FakeCluster
 from tests.builders import a_version
+from tests.unit.scheduling.platform_on_fakes import KEY, a_call, a_platform, a_record, until
 
 pytestmark = pytest.mark.anyio
 

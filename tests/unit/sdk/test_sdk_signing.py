@@ -7,10 +7,10 @@ import hashlib
 import httpx
 import pytest
 
-from raylambda.frontdoor.claims import ReceivedRequest
-from raylambda.frontdoor.keys import KeyRing
+from raylambda.frontdoor.auth.credential import ReceivedRequest
+from raylambda.frontdoor.auth.keys import KeyRing
+from raylambda.frontdoor.auth.signature import SignatureCheck
 from raylambda.frontdoor.routing import parse_query
-from raylambda.frontdoor.signing import SignatureCheck
 from raylambda.sdk.signing import Credentials, SignatureV4
 from raylambda.settings import AccessKey
 from raylambda.testing.clock import ManualClock

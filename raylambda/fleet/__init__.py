@@ -1,0 +1,1 @@
+"""The decider about hosts and environments, and its driver."""

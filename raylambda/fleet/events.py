@@ -1,0 +1,191 @@
+"""What the fleet is told, in the past tense, and what it wants done, in the imperative."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from raylambda.hosts.ports import HostClass
+from raylambda.model.function import FunctionVersion
+from raylambda.scheduling.registry import FunctionKey
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One environment in the hands of one placement, until ``LeaseReturned``.
+
+    ``cold`` is true when the environment was started while the placement waited for one.
+    """
+
+    placement_id: int
+    environment_id: str
+    host_id: str
+    cold: bool
+
+
+# -- events ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementRequested:
+    """A caller wants an environment of ``version``; answered by one ``GrantLease`` or one ``RefusePlacement``."""
+
+    placement_id: int
+    version: FunctionVersion
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementAbandoned:
+    """The caller no longer waits. A placement that was granted by then is returned as a lease instead."""
+
+    placement_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostReady:
+    """A host that ``CreateHost`` asked for runs, with a slice of ``memory_mb``."""
+
+    host_id: str
+    node_id: str
+    memory_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostFailed:
+    """A host that ``CreateHost`` asked for did not come up. ``unplaceable``: no node can meet its options; ``unfit``: the node
+    cannot isolate functions as the settings demand.
+    """
+
+    host_id: str
+    error: str
+    unplaceable: bool
+    unfit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HostLost:
+    """A host died, with all its environments. May be told more than once."""
+
+    host_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentReady:
+    """``StartEnvironment`` succeeded."""
+
+    environment_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentFailed:
+    """``StartEnvironment`` failed on a host that goes on."""
+
+    environment_id: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentGone:
+    """The environment is no more: stopped as asked, ended by itself, or found missing."""
+
+    environment_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseReturned:
+    """The caller is done. Returning a lease again, or one whose host was lost, changes nothing."""
+
+    lease: Lease
+    reusable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRetired:
+    """Only these (version, generation) pairs of the function still serve; none at all once it is deleted."""
+
+    key: FunctionKey
+    current: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time went by."""
+
+
+FleetEvent = (
+    PlacementRequested
+    | PlacementAbandoned
+    | HostReady
+    | HostFailed
+    | HostLost
+    | EnvironmentReady
+    | EnvironmentFailed
+    | EnvironmentGone
+    | LeaseReturned
+    | VersionRetired
+    | Tick
+)
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+
+
+class Refusal(StrEnum):
+    """Why a placement gets no environment."""
+
+    START_RATE = "start rate"
+    """The function starts environments faster than AWS's scaling rate."""
+    UNPLACEABLE = "unplaceable"
+    """The cluster cannot hold such a host."""
+    NO_CAPACITY = "no capacity"
+    """Nothing became free within the time limit."""
+    START_FAILED = "start failed"
+    """The host could not make the environment."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateHost:
+    """Make a host; answered by ``HostReady`` or ``HostFailed``."""
+
+    host_id: str
+    host_class: HostClass
+    at_least_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseHost:
+    """Shut down an empty host; the fleet has forgotten it."""
+
+    host_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartEnvironment:
+    """Answered by ``EnvironmentReady``, ``EnvironmentFailed``, or ``HostLost``."""
+
+    environment_id: str
+    host_id: str
+    version: FunctionVersion
+
+
+@dataclass(frozen=True, slots=True)
+class StopEnvironment:
+    """Answered by ``EnvironmentGone`` or ``HostLost``."""
+
+    environment_id: str
+    host_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class GrantLease:
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class RefusePlacement:
+    placement_id: int
+    refusal: Refusal
+    message: str
+
+
+FleetCommand = CreateHost | ReleaseHost | StartEnvironment | StopEnvironment | GrantLease | RefusePlacement

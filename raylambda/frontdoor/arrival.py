@@ -1,0 +1,77 @@
+"""The first thing that happens to a request: its body is read and its caller found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from raylambda.frontdoor.answers import REQUEST_ID
+from raylambda.frontdoor.auth.credential import ReceivedRequest
+from raylambda.frontdoor.auth.signature import Authenticator, Caller
+from raylambda.frontdoor.bodies import BodyLimit, read_body
+from raylambda.frontdoor.routing import parse_query
+from raylambda.model.errors import RequestEntityTooLargeException
+from raylambda.model.limits import REQUEST_BYTES
+
+_HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request that was read whole and whose caller is known. Labels and query are decoded; header names in lower case."""
+
+    request_id: str
+    caller: Caller
+    labels: Mapping[str, str]
+    query: Mapping[str, Sequence[str]]
+    headers: Mapping[str, str]
+    body: bytes
+
+    def parameter(self, name: str) -> str | None:
+        """The first value of a query parameter."""
+        return self.query.get(name, (None,))[0]
+
+
+class Desk:
+    """Receives requests. Nothing of a request is believed before the authenticator has named its caller."""
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+
+    async def receive(self, request: Request, limit: BodyLimit) -> Arrival:
+        """Raises the limit's error, AWS's 403s, and ``ClientDisconnect``."""
+        scope = request.scope
+        headers = [(name.decode("latin-1"), _text(value)) for name, value in scope["headers"]]
+        by_name = dict(reversed(headers))
+        query = parse_query(scope["query_string"])
+        received = ReceivedRequest(scope["method"], scope["raw_path"].decode("latin-1"), headers, query)
+        confirm = self._authenticator.examine(received)
+        body = await read_body(request.receive, by_name.get("content-length"), limit)
+        caller = confirm(body.sha256)
+        return Arrival(scope[REQUEST_ID], caller, scope["path_params"], query, by_name, body.data)
+
+
+def operation_limit(operation: str) -> BodyLimit:
+    """AWS's limit of a whole request, in AWS's words."""
+    text = f"Request must be smaller than {REQUEST_BYTES} bytes for the {operation} operation"
+    return BodyLimit(REQUEST_BYTES, lambda _size: RequestEntityTooLargeException(text))
+
+
+def base_url(request: Request) -> str:
+    """The address under which this client reached us, as it says itself."""
+    host = request.headers.get("host", "")
+    if _HOST.fullmatch(host) is None:
+        server, port = request.scope.get("server") or ("localhost", None)
+        host = server if port is None else f"{server}:{port}"
+    return f"{request.scope['scheme']}://{host}"
+
+
+def _text(value: bytes) -> str:
+    """Clients sign the text of a header, and send it in either of these encodings."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")

@@ -1,0 +1,1 @@
+"""The seam between a caller and a host."""

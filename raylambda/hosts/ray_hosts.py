@@ -1,0 +1,240 @@
+"""Hosts over Ray: each is an actor, each call to it an actor task."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import ray
+from ray.actor import ActorHandle
+from ray.exceptions import ActorUnschedulableError, RayError, RayTaskError, RuntimeEnvSetupError
+
+from raylambda.hosts.ports import Host, HostClass, HostLost, HostNotMade, HostSize, HostUnfit, Unplaceable
+from raylambda.hosts.ray_options import (
+    HostSizing,
+    NodeOffer,
+    actor_options,
+    installs_packages,
+    setup_failure,
+    what_is_missing,
+)
+from raylambda.model.environment import (
+    EnvironmentStarted,
+    EnvironmentStopped,
+    HostEvent,
+    HostFacts,
+    NoSuchEnvironment,
+    StartEnvironment,
+    StartRefused,
+)
+from raylambda.model.invocation import Invocation, InvocationResult
+from raylambda.model.packing import pack_invocation, unpack_result
+from raylambda.node.sandbox.contract import SandboxError
+from raylambda.store.codestore import CodeMissing
+from raylambda.store.errors import StoreUnavailable
+
+_log = logging.getLogger(__name__)
+
+MakeActor = Callable[[str, HostSize, dict[str, Any]], ActorHandle[Any]]
+"""(host id, size, Ray options) -> the new actor; ``boot.py`` decorates ``environment.host.Host``."""
+
+
+class RayHost:
+    """A ``Host`` that is a Ray actor. Once it is abandoned, every call to it fails, also those that wait for an answer."""
+
+    def __init__(self, actor: ActorHandle[Any], facts: HostFacts, size: HostSize) -> None:
+        self._actor = actor
+        self._facts = facts
+        self._size = size
+        self._answers: set[asyncio.Future[Any]] = set()
+        self._abandoned = False
+
+    @property
+    def facts(self) -> HostFacts:
+        return self._facts
+
+    @property
+    def size(self) -> HostSize:
+        return self._size
+
+    async def start(self, start: StartEnvironment, label: str) -> EnvironmentStarted:
+        started: EnvironmentStarted = await self._call(self._actor.start, label, start)
+        return started
+
+    async def invoke(self, environment_id: str, invocation: Invocation, label: str) -> InvocationResult:
+        packed = pack_invocation(environment_id, invocation)
+        return unpack_result(await self._call(self._actor.invoke, label, packed))
+
+    async def stop(self, environment_id: str) -> None:
+        await self._call(self._actor.stop, "stop", environment_id)
+
+    async def events(self) -> Sequence[HostEvent]:
+        events: Sequence[HostEvent] = await self._call(self._actor.events, "events")
+        return events
+
+    async def shut_down(self, patience_s: float) -> Sequence[HostEvent]:
+        """Let the host end its environments, then end the actor; returns what the host had left to say."""
+        last_words: Sequence[HostEvent] = ()
+        try:
+            async with asyncio.timeout(patience_s):
+                last_words = await self._call(self._actor.close, "close")
+        except (HostLost, TimeoutError) as reason:
+            _log.info("host %s did not close in order: %r", self._facts.host_id, reason)
+        self._abandon()
+        await asyncio.to_thread(ray.kill, self._actor)
+        return last_words
+
+    def _abandon(self) -> None:
+        self._abandoned = True
+        for answer in tuple(self._answers):
+            if not answer.done():
+                answer.set_exception(HostLost(f"host {self._facts.host_id} was given up"))
+
+    async def _call(self, method: Any, label: str, *arguments: Any) -> Any:
+        if self._abandoned:
+            raise HostLost(f"host {self._facts.host_id} was given up")
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+        self._answers.add(answer)
+        try:
+            reference = method.options(name=label).remote(*arguments)
+            reference.future().add_done_callback(lambda done: _pass_on(loop, done, answer))
+            return await answer
+        except RayError as error:
+            raise translated(error) from None
+        finally:
+            self._answers.discard(answer)
+
+
+def _pass_on(loop: asyncio.AbstractEventLoop, done: Future[Any], answer: asyncio.Future[Any]) -> None:
+    """Runs in a thread of Ray's."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(_settle, done, answer)
+
+
+def _settle(done: Future[Any], answer: asyncio.Future[Any]) -> None:
+    if answer.done():
+        return
+    error = done.exception()
+    if error is None:
+        answer.set_result(done.result())
+    else:
+        answer.set_exception(error)
+
+
+def translated(error: RayError) -> Exception:
+    """What a failed actor task means: what the host raised, or that the host is gone."""
+    if not isinstance(error, RayTaskError):
+        return HostLost(_first_line(error))
+    cause = error.cause
+    if isinstance(cause, NoSuchEnvironment | EnvironmentStopped | StartRefused):
+        return type(cause)(str(cause))
+    return error
+
+
+class RayCluster:
+    """Makes hosts as Ray actors. ``creation_limit_s`` bounds how long Ray may look for room, ``build_limit_s`` the same
+    with the installation of a runtime_env's packages; ``patience_s`` is what a host gets to shut down in order.
+    """
+
+    def __init__(
+        self,
+        make_actor: MakeActor,
+        sizing: HostSizing,
+        creation_limit_s: float = 30.0,
+        build_limit_s: float = 600.0,
+        patience_s: float = 5.0,
+    ) -> None:
+        self._make_actor = make_actor
+        self._sizing = sizing
+        self._creation_limit_s = creation_limit_s
+        self._build_limit_s = build_limit_s
+        self._patience_s = patience_s
+
+    async def create_host(self, host_id: str, host_class: HostClass, at_least_mb: int) -> Host:
+        nodes = await asyncio.to_thread(node_offers)
+        size = self._sizing.size(nodes, at_least_mb)
+        options = actor_options(host_class, size, host_id, whole_node=self._sizing.whole_node)
+        missing = what_is_missing(nodes, options)
+        if missing is not None:
+            raise Unplaceable(f"The cluster has no node for the function's Ray options: {missing}.")
+        actor = await asyncio.to_thread(self._make_actor, host_id, size, options)
+        try:
+            return RayHost(actor, await self._open(actor, host_class), size)
+        except BaseException:
+            await asyncio.shield(asyncio.to_thread(ray.kill, actor))
+            raise
+
+    async def _open(self, actor: ActorHandle[Any], host_class: HostClass) -> HostFacts:
+        limit_s = self._build_limit_s if installs_packages(host_class.options) else self._creation_limit_s
+        try:
+            async with asyncio.timeout(limit_s):
+                facts: HostFacts = await actor.open.remote()
+        except TimeoutError:
+            raise HostNotMade(f"the cluster had no room for one more host within {limit_s:g} seconds") from None
+        except RuntimeEnvSetupError as error:
+            raise Unplaceable(f"The function's runtime_env cannot be set up: {setup_failure(str(error))}") from None
+        except ActorUnschedulableError as error:
+            raise Unplaceable(_first_line(error)) from None
+        except RayError as error:
+            cause = error.cause if isinstance(error, RayTaskError) else None
+            raise HostUnfit(str(cause)) if isinstance(cause, SandboxError) else HostNotMade(_gist(error)) from None
+        return facts
+
+    async def release_host(self, host: Host) -> Sequence[HostEvent]:
+        if not isinstance(host, RayHost):
+            raise TypeError(f"not a host of this cluster: {host!r}")
+        return await host.shut_down(self._patience_s)
+
+
+def node_offers() -> list[NodeOffer]:
+    """What the nodes that are alive have in all."""
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]
+    return [NodeOffer(node["Resources"], node.get("Labels") or {}) for node in nodes if node["Alive"]]
+
+
+class RayPackages:
+    """A ``PackageShelf``: packages are read from the code store (``get``) and put into Ray's object store once each.
+
+    The last ``keep`` packages stay there, for the starts of the same function on other nodes.
+    """
+
+    def __init__(self, get: Callable[[str], bytes], keep: int = 8) -> None:
+        self._get = get
+        self._keep = keep
+        self._shelf: OrderedDict[str, asyncio.Future[list[Any]]] = OrderedDict()
+
+    async def package(self, code_sha256: str) -> list[Any]:
+        shelved = self._shelf.get(code_sha256)
+        if shelved is None:
+            shelved = asyncio.ensure_future(asyncio.to_thread(self._put, code_sha256))
+            self._shelf[code_sha256] = shelved
+            shelved.add_done_callback(lambda done: self._tidy(code_sha256, done))
+        self._shelf.move_to_end(code_sha256)
+        return await asyncio.shield(shelved)
+
+    def _put(self, code_sha256: str) -> list[Any]:
+        try:
+            return [ray.put(self._get(code_sha256))]
+        except (CodeMissing, StoreUnavailable) as error:
+            raise StartRefused(f"The function's code package cannot be read: {error}") from error
+
+    def _tidy(self, code_sha256: str, done: asyncio.Future[list[Any]]) -> None:
+        if done.cancelled() or done.exception() is not None:
+            self._shelf.pop(code_sha256, None)
+        while len(self._shelf) > self._keep:
+            self._shelf.popitem(last=False)
+
+
+def _gist(error: Exception) -> str:
+    """Ray's own first line, and the last one, which names the exception where a constructor failed."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(dict.fromkeys((lines[0], lines[-1]))) if lines else type(error).__name__
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

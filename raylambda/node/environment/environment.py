@@ -1,0 +1,205 @@
+"""One execution environment: its life cycle, its guest and its Runtime API joined, with clock and timers.
+
+This is the shell of ``lifecycle.py``: what happens (requests of the runtime, exits, alarms, calls of the host) becomes an
+event, and the commands that come back are carried out. It serves one invocation at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from raylambda.model.clock import Clock
+from raylambda.model.environment import EnvironmentStarted, EnvironmentStopped, NoSuchEnvironment
+from raylambda.model.function import FunctionVersion
+from raylambda.model.invocation import Invocation, InvocationResult
+from raylambda.model.limits import INIT_TIMEOUT_S
+from raylambda.node.environment.events import (
+    Answer,
+    ArmDeadline,
+    BeginInvocation,
+    CloseGuest,
+    Command,
+    DeadlinePassed,
+    Deliver,
+    DisarmDeadline,
+    EndInit,
+    Event,
+    GiveUp,
+    InvocationArrived,
+    KillRuntime,
+    LogCrash,
+    Phase,
+    ReportGone,
+    ReportInitFailure,
+    ShutdownRequested,
+    StartRequested,
+    StartRuntime,
+)
+from raylambda.node.environment.failures import timed_out
+from raylambda.node.environment.guest_api.runtime_api import RuntimeApi
+from raylambda.node.environment.lifecycle import Lifecycle, Refused, State
+from raylambda.node.environment.logging.journal import Journal
+from raylambda.node.environment.process import RuntimeProcess
+from raylambda.node.environment.run import Run
+from raylambda.node.environment.timers import Alarm, Timers
+from raylambda.node.sandbox.contract import Guest, RuntimeCommand, SandboxError
+
+
+class EnvironmentBusy(Exception):
+    """The environment runs an invocation already; each takes one at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What an environment is made for; ``init_timeout_s`` is AWS's 10 s outside of tests."""
+
+    environment_id: str
+    version: FunctionVersion
+    command: RuntimeCommand
+    init_timeout_s: float = INIT_TIMEOUT_S
+
+
+class Environment:
+    """One environment on a guest that is launched already; it owns the guest from now on.
+
+    ``on_gone`` is called once with a reason if the environment ends while nobody uses it.
+    """
+
+    def __init__(
+        self, job: Job, guest: Guest, journal: Journal, clock: Clock, timers: Timers, on_gone: Callable[[str], None]
+    ) -> None:
+        self._job = job
+        self._guest = guest
+        self._journal = journal
+        self._clock = clock
+        self._on_gone = on_gone
+        self._lifecycle = Lifecycle()
+        self._api = RuntimeApi(self.feed, lambda: self._lifecycle.running_id)
+        self._process = RuntimeProcess(guest, self.feed, lambda: self._last_id)
+        self._deadline = Alarm(timers)
+        self._run: Run | None = None
+        self._last_id = ""
+        self._started: asyncio.Future[EnvironmentStarted] = asyncio.get_running_loop().create_future()
+        self._perform = self._performers()
+
+    async def start(self) -> EnvironmentStarted:
+        """INIT, to its end; a failed one is no error. Raises ``SandboxError`` when the jail is gone."""
+        self._api.serve(self._guest.api_socket)
+        self.feed(StartRequested())
+        started = await self._started
+        if self._lifecycle.state is State.CLOSED:
+            await self._process.settled()
+            raise SandboxError("the jail ended while its runtime started")
+        return started
+
+    async def invoke(self, invocation: Invocation) -> InvocationResult:
+        """Run one event. A cancelled call gives up the result; the invocation goes on, and the environment stays busy.
+
+        Raises ``EnvironmentBusy``, ``NoSuchEnvironment`` (the event did not run), ``EnvironmentStopped`` (it may have).
+        """
+        if self._run is not None:
+            raise EnvironmentBusy(f"environment {self._job.environment_id} runs an invocation already")
+        self._run = run = Run(invocation, self._job.version.timeout_s, self._clock)
+        try:
+            self.feed(InvocationArrived(invocation.request_id))
+            await asyncio.shield(run.answered)
+        except asyncio.CancelledError:
+            run.answered.add_done_callback(lambda _: self._conclude_unheard(run))
+            raise
+        except Refused as refused:
+            self._run = None
+            raise NoSuchEnvironment(f"environment {self._job.environment_id}: {refused}") from refused
+        except (NoSuchEnvironment, EnvironmentStopped):
+            self._run = None
+            raise
+        return self._conclude(run)
+
+    async def shutdown(self) -> None:
+        """End the environment; may be called twice. Returns when the jail is gone."""
+        self.feed(ShutdownRequested())
+        await self._process.settled()
+
+    def describe(self) -> dict[str, object]:
+        return {
+            "environment_id": self._job.environment_id,
+            "function": f"{self._job.version.name}:{self._job.version.version}",
+            **self._lifecycle.describe(),
+            "guest": self._guest.describe(),
+        }
+
+    def feed(self, event: Event) -> None:
+        """Decide and do; raises ``Refused``."""
+        for command in self._lifecycle.handle(event):
+            self._perform[type(command)](command)
+
+    def _performers(self) -> dict[type[Command], Callable[[Any], object]]:
+        """How each command is carried out; those that are one call are written here."""
+        return {
+            StartRuntime: self._start_runtime,
+            KillRuntime: lambda _: self._process.kill(then=self._api.forget),
+            ArmDeadline: self._arm,
+            DisarmDeadline: lambda _: self._deadline.stop(),
+            EndInit: self._end_init,
+            BeginInvocation: self._begin,
+            Deliver: lambda _: self._api.deliver(self._current().head(), self._current().invocation.payload or b"{}"),
+            Answer: self._answer,
+            ReportInitFailure: lambda command: self._journal.init_fails(command.phase, command.failure),
+            LogCrash: lambda command: self._journal.runtime_crashes(command.failure),
+            GiveUp: lambda command: self._current().give_up(self._job.environment_id, command.delivered),
+            CloseGuest: self._close_guest,
+            ReportGone: lambda command: self._on_gone(command.reason),
+        }
+
+    def _start_runtime(self, command: StartRuntime) -> None:
+        if not command.pause_s:
+            self._journal.runtime_starts(command.phase)
+        self._process.start(self._job.command, command.pause_s)
+
+    def _arm(self, command: ArmDeadline) -> None:
+        limit_s = self._job.init_timeout_s if command.phase is Phase.INIT else self._job.version.timeout_s
+        self._deadline.set(limit_s, lambda: self.feed(DeadlinePassed(timed_out(self._last_id, limit_s))))
+
+    def _end_init(self, command: EndInit) -> None:
+        init_ms = self._journal.init_ends(command.failure)
+        self._started.set_result(EnvironmentStarted(self._job.environment_id, init_ms, command.failure is None))
+
+    def _begin(self, _: BeginInvocation) -> None:
+        run = self._current()
+        self._last_id = run.invocation.request_id
+        run.begin()
+        self._journal.invocation_begins(self._last_id)
+
+    def _answer(self, command: Answer) -> None:
+        self._current().answer(command.result, min(self._guest.memory_peak_mb(), self._job.version.memory_mb))
+
+    def _close_guest(self, _: CloseGuest) -> None:
+        self._api.close()
+        self._journal.close()
+        self._process.close()
+
+    def _current(self) -> Run:
+        if self._run is None:
+            raise RuntimeError("a command about an invocation, and there is none")
+        return self._run
+
+    def _conclude(self, run: Run) -> InvocationResult:
+        """Log the end of an invocation, and make its result; the next may come."""
+        self._run = None
+        self._guest.drain()  # what the function wrote before it answered belongs before END
+        return self._journal.invocation_ends(
+            run.invocation.request_id,
+            run.answered.result(),
+            run.usage(),
+            tail=run.invocation.tail,
+            reusable=self._lifecycle.state is not State.CLOSED,
+        )
+
+    def _conclude_unheard(self, run: Run) -> None:
+        """The same for a caller that has gone."""
+        if run.answered.exception() is None:
+            self._conclude(run)
+        else:
+            self._run = None

@@ -1,0 +1,141 @@
+"""``FunctionConfiguration``: what AWS prints of a function version, made from its row (lambda-reference.md 3, 5)."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime
+from typing import Any
+
+from raylambda.model.arn import function_arn, runtime_version_arn
+from raylambda.services.protocol.wire import Wire
+from raylambda.store.tables import FunctionVersionRow
+
+
+class VpcConfigResponse(Wire):
+    subnet_ids: list[str]
+    security_group_ids: list[str]
+    vpc_id: str
+    ipv6_allowed_for_dual_stack: bool
+
+
+class DeadLetterConfigResponse(Wire):
+    target_arn: str
+
+
+class EnvironmentResponse(Wire):
+    variables: dict[str, str]
+
+
+class TracingConfigResponse(Wire):
+    mode: str
+
+
+class S3FilesConfigResponse(Wire):
+    direct_s3_read: str | None = None
+
+
+class FileSystemConfigResponse(Wire):
+    arn: str
+    local_mount_path: str
+    s3_files_config: S3FilesConfigResponse | None = None
+
+
+class EphemeralStorageResponse(Wire):
+    size: int
+
+
+class SnapStartResponse(Wire):
+    apply_on: str
+    optimization_status: str
+
+
+class RuntimeVersionConfig(Wire):
+    runtime_version_arn: str
+
+
+class LoggingConfigResponse(Wire):
+    log_format: str
+    application_log_level: str | None = None
+    system_log_level: str | None = None
+    log_group: str
+
+
+class FunctionConfiguration(Wire):
+    """One version. Members without a default are always there."""
+
+    function_name: str
+    function_arn: str
+    runtime: str
+    role: str
+    handler: str
+    code_size: int
+    description: str
+    timeout: int
+    memory_size: int
+    last_modified: str
+    code_sha256: str
+    version: str
+    vpc_config: VpcConfigResponse | None = None
+    dead_letter_config: DeadLetterConfigResponse | None = None
+    environment: EnvironmentResponse | None = None
+    kms_key_arn: str | None = None
+    tracing_config: TracingConfigResponse
+    revision_id: str
+    state: str | None = None
+    state_reason: str | None = None
+    state_reason_code: str | None = None
+    last_update_status: str | None = None
+    last_update_status_reason: str | None = None
+    last_update_status_reason_code: str | None = None
+    file_system_configs: list[FileSystemConfigResponse] | None = None
+    package_type: str
+    architectures: list[str]
+    ephemeral_storage: EphemeralStorageResponse
+    snap_start: SnapStartResponse
+    runtime_version_config: RuntimeVersionConfig | None = None
+    logging_config: LoggingConfigResponse
+
+
+def describe(row: FunctionVersionRow, qualifier: str | None) -> FunctionConfiguration:
+    """The whole configuration; the ARN ends with ``qualifier``, the one that the client used."""
+    return FunctionConfiguration.model_validate(_summary(row, qualifier) | _state(row))
+
+
+def summarise(row: FunctionVersionRow, qualifier: str | None) -> FunctionConfiguration:
+    """An item of a list: AWS leaves out states, update status and runtime version."""
+    return FunctionConfiguration.model_validate(_summary(row, qualifier))
+
+
+def format_time(now: float) -> str:
+    """``2026-01-31T12:00:00.000+0000``, the form of ``LastModified``."""
+    moment = datetime.fromtimestamp(now, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+0000"
+
+
+def code_sha256(row: FunctionVersionRow) -> str:
+    """The package's digest as AWS prints it: base64."""
+    return base64.b64encode(bytes.fromhex(row.code_sha256)).decode()
+
+
+def _summary(row: FunctionVersionRow, qualifier: str | None) -> dict[str, Any]:
+    return row.configuration | {
+        "FunctionName": row.name,
+        "FunctionArn": function_arn(row.region, row.account, row.name, qualifier),
+        "Version": row.version,
+        "CodeSize": row.code_size,
+        "CodeSha256": code_sha256(row),
+        "LastModified": row.last_modified,
+        "RevisionId": row.revision_id,
+    }
+
+
+def _state(row: FunctionVersionRow) -> dict[str, Any]:
+    return {
+        "State": row.state,
+        "StateReason": row.state_reason,
+        "StateReasonCode": row.state_reason_code,
+        "LastUpdateStatus": row.last_update_status,
+        "LastUpdateStatusReason": row.last_update_status_reason,
+        "LastUpdateStatusReasonCode": row.last_update_status_reason_code,
+        "RuntimeVersionConfig": {"RuntimeVersionArn": runtime_version_arn(row.region, row.configuration["Runtime"])},
+    }

@@ -1,0 +1,217 @@
+"""Functions: create, read, list and delete (lambda-reference.md 5, CreateFunction)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlmodel import col, delete, select
+
+from raylambda.model import names
+from raylambda.model.errors import (
+    CodeSigningConfigNotFoundException,
+    InvalidParameterValueException,
+    ResourceConflictException,
+)
+from raylambda.model.function import LATEST, State
+from raylambda.services.lambda_.account import refuse_full_storage
+from raylambda.services.lambda_.addressing import (
+    Address,
+    find_function,
+    find_version,
+    load_function,
+    load_version,
+    locate,
+    locate_unqualified,
+)
+from raylambda.services.lambda_.aliases import aliases_of
+from raylambda.services.lambda_.concurrency import Concurrency
+from raylambda.services.lambda_.configuration import FunctionConfiguration, describe, format_time, summarise
+from raylambda.services.lambda_.function_code import FunctionCode, Package, receive
+from raylambda.services.lambda_.settings import FunctionSettings, configured, initial_configuration, refuse_unsupported
+from raylambda.services.lambda_.states import CREATING_CODE, CREATING_REASON
+from raylambda.services.lambda_.tags import refuse_too_many
+from raylambda.services.lambda_.versions import publish
+from raylambda.services.protocol.operation import Context, operation
+from raylambda.services.protocol.pages import FUNCTION_VERSIONS, take_page
+from raylambda.services.protocol.wire import Wire
+from raylambda.store.changes import record_change
+from raylambda.store.tables import AliasRow, FunctionRow, FunctionVersionRow
+
+
+class CreateFunctionRequest(FunctionSettings):
+    function_name: names.FunctionName
+    role: names.RoleArn
+    code: FunctionCode
+    publish: bool | None = None
+    publish_to: names.PublishTo | None = None
+    package_type: names.PackageType | None = None
+    tags: names.Tags | None = None
+    architectures: names.Architectures | None = None
+    code_signing_config_arn: names.CodeSigningConfigArn | None = None
+    tenancy_config: Any = None
+
+
+class FunctionRequest(Wire):
+    function_name: names.NamespacedFunctionName
+    qualifier: names.Qualifier | None = None
+
+
+class ListFunctionsRequest(Wire):
+    master_region: names.MasterRegion | None = None
+    function_version: names.AllVersions | None = None
+    marker: str | None = None
+    max_items: names.MaxItems | None = None
+
+
+class ListFunctionsResponse(Wire):
+    next_marker: str | None = None
+    functions: list[FunctionConfiguration]
+
+
+class FunctionCodeLocation(Wire):
+    repository_type: str
+    location: str
+
+
+class GetFunctionResponse(Wire):
+    configuration: FunctionConfiguration
+    code: FunctionCodeLocation
+    tags: dict[str, str] | None = None
+    concurrency: Concurrency | None = None
+
+
+def _new_rows(
+    context: Context, address: Address, request: CreateFunctionRequest, package: Package
+) -> tuple[FunctionRow, FunctionVersionRow]:
+    key: dict[str, Any] = {"account": address.account, "region": address.region, "name": address.name}
+    initial = initial_configuration(address.name)
+    if request.architectures is not None:
+        initial["Architectures"] = request.architectures
+    latest = FunctionVersionRow(
+        **key,
+        version=LATEST,
+        generation=context.new_id(),
+        revision_id=context.new_id(),
+        state=State.PENDING,
+        state_reason=CREATING_REASON,
+        state_reason_code=CREATING_CODE,
+        last_modified=format_time(context.clock.now()),
+        code_sha256=package.sha256,
+        code_size=package.size,
+        configuration=configured(initial, request, context.region),
+    )
+    return FunctionRow(**key, tags=dict(request.tags or {})), latest
+
+
+def _refuse_images(request: CreateFunctionRequest) -> None:
+    if request.package_type == "Image" or request.code.image_uri is not None:
+        raise InvalidParameterValueException(
+            "Container images are not supported by raylambda yet: provide a zip with PackageType Zip."
+        )
+    if not request.runtime or not request.handler:
+        raise InvalidParameterValueException(
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+        )
+
+
+def _refuse_code_signing(arn: str | None) -> None:
+    """There is no code signing configuration yet, so naming one is an error."""
+    if arn is not None:
+        raise CodeSigningConfigNotFoundException(
+            "The code signing configuration cannot be found. "
+            f"Check that the provided configuration is not deleted: {arn}."
+        )
+
+
+@operation("POST", "/2015-03-31/functions", status=201)
+def create_function(context: Context, request: CreateFunctionRequest) -> FunctionConfiguration:
+    address = locate_unqualified(context, request.function_name)
+    refuse_unsupported(request, ("publish_to", "tenancy_config"))
+    _refuse_images(request)
+    _refuse_code_signing(request.code_signing_config_arn)
+    refuse_too_many(request.tags or {})
+    package = receive(context, request.code)
+    function, latest = _new_rows(context, address, request, package)
+    context.code_store.put(package.data)
+    if find_function(context, address) is not None:
+        raise ResourceConflictException(f"Function already exist: {address.name}")
+    refuse_full_storage(context, package.size)
+    context.session.add_all([function, latest])
+    record_change(context.session, address.account, address.region, address.name)
+    return describe(publish(context, function, latest) if request.publish else latest, None)
+
+
+@operation("GET", "/2015-03-31/functions/{FunctionName}", query=("Qualifier",))
+def get_function(context: Context, request: FunctionRequest) -> GetFunctionResponse:
+    address = locate(context, request.function_name, request.qualifier)
+    version = load_version(context, address)
+    function = load_function(context, address)
+    reserved = function.reserved_concurrency
+    return GetFunctionResponse(
+        configuration=describe(version, address.qualifier),
+        code=FunctionCodeLocation(repository_type="S3", location=context.code_location(version.code_sha256)),
+        tags=function.tags or None,
+        concurrency=None if reserved is None else Concurrency(reserved_concurrent_executions=reserved),
+    )
+
+
+@operation("GET", "/2015-03-31/functions/{FunctionName}/configuration", query=("Qualifier",))
+def get_function_configuration(context: Context, request: FunctionRequest) -> FunctionConfiguration:
+    address = locate(context, request.function_name, request.qualifier)
+    return describe(load_version(context, address), address.qualifier)
+
+
+@operation("GET", "/2015-03-31/functions", query=("MasterRegion", "FunctionVersion", "Marker", "MaxItems"))
+def list_functions(context: Context, request: ListFunctionsRequest) -> ListFunctionsResponse:
+    every_version = request.function_version == "ALL"
+    if request.master_region not in {None, "ALL"}:
+        # Only replicas of Lambda@Edge functions have a master region, and there are none.
+        return ListFunctionsResponse(functions=[])
+    versions = select(FunctionVersionRow).where(
+        FunctionVersionRow.account == context.account, FunctionVersionRow.region == context.region
+    )
+    if not every_version:
+        versions = versions.where(FunctionVersionRow.version == LATEST)
+    rows, marker = take_page(context.session, versions, FUNCTION_VERSIONS, request.marker, request.max_items)
+    functions = [summarise(row, row.version if every_version else None) for row in rows]
+    return ListFunctionsResponse(next_marker=marker, functions=functions)
+
+
+def _delete_everything(context: Context, address: Address) -> None:
+    for table in (FunctionRow, FunctionVersionRow, AliasRow):
+        context.session.exec(
+            delete(table).where(
+                col(table.account) == address.account,
+                col(table.region) == address.region,
+                col(table.name) == address.name,
+            )
+        )
+
+
+def _delete_version(context: Context, address: Address, version: str) -> None:
+    """One that does not exist is no error, as long as the function does."""
+    if version == LATEST:
+        raise InvalidParameterValueException("$LATEST version cannot be deleted without deleting the function.")
+    if not version.isdecimal():
+        raise InvalidParameterValueException("Deletion of aliases is not currently supported.")
+    load_function(context, address)
+    users = [row.alias for row in aliases_of(context, address) if version in {row.version, *(row.weights or {})}]
+    if users:
+        raise ResourceConflictException(
+            f"Unable to delete version because the following aliases reference it: [{', '.join(users)}]"
+        )
+    row = find_version(context, address, version)
+    if row is not None:
+        context.session.delete(row)
+
+
+# The model says 200; AWS answers 204.
+@operation("DELETE", "/2015-03-31/functions/{FunctionName}", status=204, query=("Qualifier",))
+def delete_function(context: Context, request: FunctionRequest) -> None:
+    address = locate(context, request.function_name, request.qualifier)
+    if address.qualifier is None:
+        load_function(context, address)
+        _delete_everything(context, address)
+    else:
+        _delete_version(context, address, address.qualifier)
+    record_change(context.session, address.account, address.region, address.name)

@@ -1,0 +1,49 @@
+"""The whole operation table. Importing this module imports every resource, and each registers its operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from raylambda.services.lambda_ import (
+    account,
+    aliases,
+    concurrency,
+    function_code,
+    function_configuration,
+    functions,
+    ray_options,
+    tags,
+    versions,
+)
+from raylambda.services.protocol.operation import Operation, registered, served_by_front_door
+
+OWN_PREFIX: Final = "/_raylambda/"
+
+RESOURCES: Final = (
+    account,
+    aliases,
+    concurrency,
+    function_code,
+    function_configuration,
+    functions,
+    ray_options,
+    tags,
+    versions,
+)
+"""The modules whose operations are in the table."""
+
+INVOKE: Final = served_by_front_door("Invoke", "POST", "/2015-03-31/functions/{FunctionName}/invocations", status=200)
+INVOKE_ASYNC: Final = served_by_front_door(
+    "InvokeAsync", "POST", "/2014-11-13/functions/{FunctionName}/invoke-async", status=202
+)
+
+OPERATIONS: Final[Mapping[str, Operation]] = {
+    name: row for name, row in registered().items() if not row.path.startswith(OWN_PREFIX)
+}
+"""Every operation of AWS that raylambda has, by name."""
+
+OWN_OPERATIONS: Final[Mapping[str, Operation]] = {
+    name: row for name, row in registered().items() if row.path.startswith(OWN_PREFIX)
+}
+"""raylambda's own operations, by name; their paths are outside AWS's."""

@@ -1,0 +1,111 @@
+"""From labels, query and body to an answer: bind, call, render."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, get_origin
+
+from raylambda.model.errors import SerializationException
+from raylambda.services.protocol.operation import Context, Operation
+from raylambda.services.protocol.validation import bind
+from raylambda.services.protocol.wire import Wire, render
+
+_WITH_BODY = frozenset({"POST", "PUT"})
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the client gets; the front door adds the request id."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+def answer(
+    operation: Operation,
+    context: Context,
+    labels: Mapping[str, str],
+    query: Mapping[str, Sequence[str]],
+    body: bytes,
+) -> Answer:
+    """Run one operation of the table in the session of ``context``; raises ``LambdaError``.
+
+    ``labels`` and ``query`` are percent-decoded. The caller owns the transaction: it commits after an answer and rolls back
+    after an error. An operation without a handler is the front door's own, and must not come here.
+    """
+    if operation.handler is None:
+        raise ValueError(f"{operation.name} is served by the front door")
+    document = _parsed(body) if operation.method in _WITH_BODY else {}
+    document |= _members_of_query(operation, query)
+    document |= labels
+    _refuse_unstorable(document)
+    result = operation.handler(context, bind(operation.request, document))
+    return _rendered(operation, result)
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    """The members of a JSON object; ``null`` is the same as absent, an empty body the same as ``{}``."""
+    if not body:
+        return {}
+    try:
+        document = json.loads(body.decode(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise SerializationException("Could not parse request body into json.") from None
+    if not isinstance(document, dict):
+        raise SerializationException("Could not parse request body into json: an object is expected.")
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _members_of_query(operation: Operation, query: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for name in operation.query:
+        values = query.get(name, ())
+        member = name[:1].upper() + name[1:]
+        if values:
+            members[member] = list(values) if _is_list(operation.request, member) else values[0]
+    return members
+
+
+def _is_list(request: type[Wire], member: str) -> bool:
+    return any(spec.alias == member and get_origin(spec.annotation) is list for spec in request.model_fields.values())
+
+
+def _refuse_unstorable(document: Mapping[str, Any]) -> None:
+    """No member of Lambda takes U+0000 or half a surrogate pair, and neither do SQL text nor the environment of a process."""
+    try:
+        found = any(_is_unstorable(text) for text in _texts(document))
+    except RecursionError:
+        found = True
+    if found:
+        raise SerializationException("Illegal character in the request.")
+
+
+def _is_unstorable(text: str) -> bool:
+    return "\0" in text or (not text.isascii() and _SURROGATE.search(text) is not None)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield key
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+
+
+def _rendered(operation: Operation, result: Wire | None) -> Answer:
+    if result is None:
+        return Answer(operation.status)
+    return Answer(operation.status, {"Content-Type": "application/json"}, render(result))

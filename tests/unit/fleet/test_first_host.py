@@ -1,0 +1,62 @@
+"""What the start of a platform waits for: the first host, or the news that its node cannot isolate functions."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from raylambda.hosts.ports import HostNotMade, HostUnfit
+from raylambda.model.errors import ServiceException
+from tests.unit.scheduling.platform_on_fakes import a_call, a_platform
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def test_the_first_host_makes_the_platform_ready() -> None:
+    async with a_platform() as platform:
+        await platform.shell.ready()
+
+        assert len(platform.shell.hosts()) == 1
+
+
+async def test_a_node_that_cannot_isolate_is_said_to_who_waits() -> None:
+    async with a_platform(head_room=0, placement_limit_s=60) as platform:
+
+        async def no_bubblewrap() -> None:
+            raise HostUnfit("bubblewrap is not installed")
+
+        platform.script.before_host = no_bubblewrap
+        call = asyncio.ensure_future(platform.invoker.invoke(a_call()))
+
+        with pytest.raises(HostUnfit, match="bubblewrap is not installed"):
+            await platform.shell.ready()
+        platform.clock.advance(60)
+        platform.shell.tick()
+        with pytest.raises(ServiceException, match="bubblewrap is not installed"):
+            await call
+
+
+async def test_a_host_that_may_come_later_is_waited_for() -> None:
+    async with a_platform(head_room=0) as platform:
+        refusals = [HostNotMade("no room")]
+
+        async def full_once() -> None:
+            if refusals:
+                raise refusals.pop()
+
+        platform.script.before_host = full_once
+        ready = asyncio.ensure_future(platform.shell.ready())
+        call = asyncio.ensure_future(platform.invoker.invoke(a_call()))
+        while not platform.shell.hosts():
+            platform.clock.advance(1)
+            platform.shell.tick()
+            await asyncio.sleep(0)
+
+        await ready
+        await call

@@ -1,0 +1,400 @@
+"""The host with fake guests: starts, invocations, events, and everything that is cleaned up."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from raylambda.model.environment import (
+    EnvironmentExited,
+    EnvironmentStopped,
+    LogLines,
+    NoSuchEnvironment,
+    StartEnvironment,
+    StartRefused,
+)
+from raylambda.model.function import FunctionVersion
+from raylambda.model.ray_options import RayOptions
+from raylambda.node.host import EnvironmentBusy, Host, HostParts, HostSettings
+from raylambda.node.host_folder import HostFolder
+from raylambda.node.runtimes.catalog import Catalog, RuntimePlan, RuntimeUnavailable, View
+from raylambda.node.sandbox.contract import Mount
+from raylambda.node.trees import CodeTrees
+from raylambda.testing.clock import ManualClock
+from raylambda.testing.sandbox import FakeSandbox, Script, exits, hangs, loses_jail, next_event, respond, writes
+from raylambda.testing.timers import ManualTimers
+from tests.unit.node.environment.stage import a_version, an_invocation, until
+
+pytestmark = pytest.mark.anyio
+
+
+def a_package() -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("app.py", "def handler(event, context): return event")
+    return packed.getvalue()
+
+
+PACKAGE = a_package()
+
+
+class FakeCatalog(Catalog):
+    """Runs ``python3.12`` by nothing at all."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    def available(self) -> tuple[str, ...]:
+        return ("python3.12",)
+
+    def plan(self, version: FunctionVersion, code_tree: Path, view: View = View.JAIL) -> RuntimePlan:
+        if version.runtime != "python3.12":
+            raise RuntimeUnavailable("Runtime.Unavailable", f"This node has nothing to run {version.runtime} with.")
+        mounts = (Mount(Path("/python"), "/var/lang"),)
+        return RuntimePlan(mounts, "/python/bin/python", ("run",), True, {"PYTHONPATH": "/var/runtime"}, {"R": "1"})
+
+
+class House:
+    """One host and what it stands on."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = ManualClock()
+        self.timers = ManualTimers(self.clock)
+        self.sandbox = FakeSandbox()
+        self.settings = HostSettings(
+            host_id="h1", state_dir=folder, node_id="n1", poll_s=0.02, batch_s=0.0, function_env={"OPERATOR": "1"}
+        )
+        self.parts = HostParts(
+            self.sandbox,
+            CodeTrees(folder / "code"),
+            FakeCatalog(),
+            "n1",
+            HostFolder.claim(self.settings.own_dir),
+            clock=self.clock,
+            timers=self.timers,
+        )
+        self.host = Host(self.settings, self.gather)
+
+    async def gather(self, settings: HostSettings) -> HostParts:
+        return self.parts
+
+    def scripts(self, *scripts: Script) -> None:
+        self.sandbox = FakeSandbox(*scripts)
+        self.host._parts = self.parts = replace(self.parts, sandbox=self.sandbox)
+
+    async def lines(self) -> list[str]:
+        events = await self.host.events()
+        return [text for event in events if isinstance(event, LogLines) for _, text in event.lines]
+
+
+def a_start(environment_id: str = "e1", **changes: object) -> StartEnvironment:
+    version = a_version(**{"code_sha256": hashlib.sha256(PACKAGE).hexdigest(), **changes})
+    return StartEnvironment(environment_id, version, "stream", [PACKAGE])
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    house = House(tmp_path)
+    await house.host.open()
+    yield house
+    await house.host.close()
+
+
+async def test_a_host_says_what_it_is(house: House) -> None:
+    facts = await house.host.facts()
+
+    assert (facts.host_id, facts.node_id, facts.isolation, facts.runtimes) == ("h1", "n1", ("fake",), ("python3.12",))
+    assert facts.warnings == ("nothing is isolated",)
+
+
+async def test_start_and_invoke(house: House) -> None:
+    started = await house.host.start(a_start())
+
+    result = await house.host.invoke("e1", an_invocation(b"1"))
+
+    assert (started.environment_id, started.init_ok, result.payload) == ("e1", True, b"1")
+    spec = house.sandbox.guests[0].spec
+    assert (spec.memory_mb, spec.ephemeral_mb, spec.init_interpreter) == (128, 512, "/python/bin/python")
+    assert (spec.code_tree / "app.py").is_file()
+
+
+async def test_the_runtime_gets_its_command_and_variables(house: House) -> None:
+    await house.host.start(a_start())
+
+    command = house.sandbox.guests[0].runtimes[0].command
+    assert (command.argv, command.fork_bootstrap, command.cwd) == (("run",), True, "/var/task")
+    assert command.env["AWS_LAMBDA_RUNTIME_API"] == house.sandbox.guests[0].api_address
+    assert (command.env["OPERATOR"], command.env["R"], command.env["_HANDLER"]) == ("1", "1", "app.handler")
+
+
+async def test_the_package_may_be_a_reference(house: House) -> None:
+    reference: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    reference.set_result(PACKAGE)
+
+    started = await house.host.start(replace(a_start(), package=[reference]))
+
+    assert started.init_ok
+
+
+async def test_the_package_is_not_fetched_twice(house: House) -> None:
+    await house.host.start(a_start("e1"))
+
+    started = await house.host.start(replace(a_start("e2"), package=[]))
+
+    assert started.init_ok
+
+
+@pytest.mark.parametrize("package", [[], [b"other bytes"], ["fails"]])
+async def test_a_start_without_its_package_is_refused(house: House, package: list[object]) -> None:
+    if package == ["fails"]:
+        lost: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        lost.set_exception(OSError("object lost"))
+        package = [lost]
+
+    with pytest.raises(StartRefused):
+        await house.host.start(replace(a_start(), package=package))
+
+    assert not house.sandbox.guests
+
+
+async def test_a_jail_that_cannot_be_made_refuses_the_start(house: House) -> None:
+    house.sandbox.refuse = "bwrap: no permission"
+
+    with pytest.raises(StartRefused, match="no permission"):
+        await house.host.start(a_start())
+
+
+async def test_a_jail_that_is_lost_during_init_refuses_the_start(house: House) -> None:
+    house.scripts([loses_jail])
+
+    with pytest.raises(StartRefused):
+        await house.host.start(a_start())
+    with pytest.raises(NoSuchEnvironment):
+        await house.host.invoke("e1", an_invocation())
+
+    assert house.sandbox.guests[0].closed
+
+
+async def test_one_id_is_one_environment(house: House) -> None:
+    await house.host.start(a_start())
+
+    with pytest.raises(StartRefused, match="here already"):
+        await house.host.start(a_start())
+
+
+async def test_a_runtime_that_the_node_lacks_is_a_function_error(house: House) -> None:
+    started = await house.host.start(a_start(runtime="java21"))
+
+    result = await house.host.invoke("e1", an_invocation())
+
+    body = json.loads(result.payload)
+    assert not started.init_ok
+    assert (result.function_error, body["errorType"]) == ("Unhandled", "Runtime.Unavailable")
+    assert "nothing to run java21" in body["errorMessage"]
+    assert "Error Type: Runtime.Unavailable" in "".join(await house.lines())
+
+
+async def test_an_unknown_environment(house: House) -> None:
+    with pytest.raises(NoSuchEnvironment):
+        await house.host.invoke("nobody", an_invocation())
+
+    await house.host.stop("nobody")
+
+
+async def test_an_environment_takes_one_invocation_at_a_time(house: House) -> None:
+    house.scripts([next_event, hangs])
+    await house.host.start(a_start())
+    first = asyncio.create_task(house.host.invoke("e1", an_invocation()))
+    await until(lambda: house.sandbox.guests[0].runtimes[0].event)
+
+    with pytest.raises(EnvironmentBusy):
+        await house.host.invoke("e1", an_invocation())
+    house.timers.advance(3)
+
+    assert (await first).function_error == "Unhandled"
+
+
+async def test_a_cancelled_call_gives_up_the_answer_and_not_the_invocation(house: House) -> None:
+    go = asyncio.Event()
+    house.scripts([next_event, lambda _: waits(go), respond(b"1"), next_event, respond(b"2"), hangs])
+    await house.host.start(a_start())
+    call = asyncio.create_task(house.host.invoke("e1", an_invocation()))
+    await until(lambda: house.sandbox.guests[0].runtimes[0].event)
+
+    call.cancel()
+    await asyncio.wait([call])
+    with pytest.raises(EnvironmentBusy):
+        await house.host.invoke("e1", an_invocation())
+    go.set()
+    await until(lambda: house.sandbox.guests[0].runtimes[0].replies)
+    result = await house.host.invoke("e1", an_invocation())
+
+    assert result.payload == b"2"
+    assert sum(line.startswith("REPORT") for line in await house.lines()) == 2
+
+
+async def waits(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+async def test_stop_ends_the_jail(house: House) -> None:
+    await house.host.start(a_start())
+
+    await house.host.stop("e1")
+
+    assert house.sandbox.guests[0].closed
+    with pytest.raises(NoSuchEnvironment):
+        await house.host.invoke("e1", an_invocation())
+
+
+async def test_stop_during_an_invocation_says_that_it_may_have_run(house: House) -> None:
+    house.scripts([next_event, hangs])
+    await house.host.start(a_start())
+    call = asyncio.create_task(house.host.invoke("e1", an_invocation()))
+    await until(lambda: house.sandbox.guests[0].runtimes[0].event)
+
+    await house.host.stop("e1")
+
+    with pytest.raises(EnvironmentStopped):
+        await call
+
+
+async def test_stop_during_init_refuses_the_start(house: House) -> None:
+    house.scripts([hangs])
+    start = asyncio.create_task(house.host.start(a_start()))
+    await until(lambda: house.sandbox.guests and house.sandbox.guests[0].runtimes)
+
+    await house.host.stop("e1")
+
+    with pytest.raises(StartRefused):
+        await start
+    assert house.sandbox.guests[0].closed
+
+
+async def test_stop_before_the_jail_stands_refuses_the_start(house: House) -> None:
+    reference: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    start = asyncio.create_task(house.host.start(replace(a_start(), package=[reference])))
+    await asyncio.sleep(0)
+
+    await house.host.stop("e1")
+    reference.set_result(PACKAGE)
+
+    with pytest.raises(StartRefused, match="stopped"):
+        await start
+    assert house.sandbox.guests[0].closed
+
+
+async def test_lines_are_told_once(house: House) -> None:
+    house.scripts([writes("loading\n"), next_event, respond(b"1"), hangs])
+    await house.host.start(a_start())
+
+    (event,) = await house.host.events()
+
+    assert isinstance(event, LogLines)
+    assert (event.account, event.region) == ("123456789012", "us-east-1")
+    assert (event.log_group, event.log_stream) == ("/aws/lambda/hello", "stream")
+    assert [text for _, text in event.lines][1] == "loading"
+    assert await house.host.events() == []
+
+
+async def test_the_last_lines_of_a_stopped_environment_are_told(house: House) -> None:
+    house.scripts([writes("no newline"), next_event, hangs])
+    await house.host.start(a_start())
+    await house.host.stop("e1")
+
+    assert (await house.lines())[-1] == "no newline"
+    assert await house.host.events() == []
+
+
+async def test_an_idle_environment_that_loses_its_jail_is_told_after_its_lines(house: House) -> None:
+    house.scripts([next_event, respond(b"1"), writes("dying\n"), loses_jail])
+    await house.host.start(a_start())
+    await house.host.invoke("e1", an_invocation())
+    await until(lambda: house.sandbox.guests[0].closed)
+
+    lines, exited = await house.host.events()
+
+    assert isinstance(lines, LogLines)
+    assert lines.lines[-1][1] == "dying"
+    assert exited == EnvironmentExited("e1", "Runtime exited with error: signal: killed")
+
+
+async def test_an_environment_that_loses_its_jail_in_an_invocation_is_not_told_twice(house: House) -> None:
+    house.scripts([next_event, loses_jail])
+    await house.host.start(a_start())
+
+    with pytest.raises(EnvironmentStopped):
+        await house.host.invoke("e1", an_invocation())
+    events = await house.host.events()
+
+    assert not any(isinstance(event, EnvironmentExited) for event in events)
+    with pytest.raises(NoSuchEnvironment):
+        await house.host.invoke("e1", an_invocation())
+
+
+async def test_a_jail_that_is_found_gone_at_the_next_init_never_ran_the_event(house: House) -> None:
+    house.scripts([next_event, exits(1)])
+    await house.host.start(a_start())
+    await house.host.invoke("e1", an_invocation())
+    await house.sandbox.guests[0].close()
+
+    with pytest.raises(NoSuchEnvironment):
+        await house.host.invoke("e1", an_invocation())
+
+
+async def test_a_flood_of_lines_is_cut_and_told(house: House) -> None:
+    house.scripts([*[writes("x" * 999 + "\n")] * 3000, next_event, hangs])
+    await house.host.start(a_start())
+
+    assert "Dropped: " in (await house.lines())[-1]
+
+
+async def test_packages_of_the_runtime_env_are_mounted_and_importable(house: House) -> None:
+    house.host._parts = replace(house.parts, packages=(Path("/ray/site-packages"),))
+    await house.host.start(a_start(environment={"PYTHONPATH": "/own"}))
+
+    guest = house.sandbox.guests[0]
+    assert Mount(Path("/ray/site-packages"), "/run/raylambda/packages/0") in guest.spec.mounts
+    assert guest.runtimes[0].command.env["PYTHONPATH"] == "/own:/run/raylambda/packages/0"
+
+
+async def test_a_function_with_gpus_sees_those_of_its_host(house: House) -> None:
+    house.host._parts = replace(house.parts, gpu_ids=("2", "3"))
+    await house.host.start(a_start(ray_options=RayOptions(num_gpus=2)))
+
+    assert house.sandbox.guests[0].runtimes[0].command.env["CUDA_VISIBLE_DEVICES"] == "2,3"
+
+
+async def test_a_closed_host_leaves_nothing(house: House) -> None:
+    await house.host.start(a_start())
+
+    left = await house.host.close()
+
+    assert house.sandbox.guests[0].closed
+    assert not house.settings.own_dir.exists()
+    assert isinstance(left[0], LogLines)
+
+
+async def test_a_host_describes_its_environments(house: House) -> None:
+    await house.host.start(a_start())
+
+    described = await house.host.describe()
+
+    assert described["environments"] == [
+        {
+            "environment_id": "e1",
+            "function": "hello:$LATEST",
+            "state": "Ready",
+            "request_id": None,
+            "story": ["StartRequested -> Initializing", "RuntimeAsksNext -> Ready"],
+            "guest": {"fake": True, "processes": 1},
+        }
+    ]
