@@ -28,8 +28,7 @@ from raylambda.fleet.host_keeper import HostKeeper
 from raylambda.hosts.ports import Host, HostUnfit
 from raylambda.model.clock import Clock
 from raylambda.model.environment import HostFacts
-from raylambda.model.function import FunctionVersion
-from raylambda.scheduling.registry import FunctionKey
+from raylambda.model.function import FunctionKey, FunctionVersion
 
 _log = logging.getLogger(__name__)
 

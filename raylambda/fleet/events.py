@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from raylambda.hosts.ports import HostClass
-from raylambda.model.function import FunctionVersion
-from raylambda.scheduling.registry import FunctionKey
+from raylambda.model.function import FunctionKey, FunctionVersion
 
 
 @dataclass(frozen=True, slots=True)

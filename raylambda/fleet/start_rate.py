@@ -6,7 +6,7 @@ AWS lets each function add 1,000 environments every 10 s, refilled all the time,
 
 from __future__ import annotations
 
-from raylambda.scheduling.registry import FunctionKey
+from raylambda.model.function import FunctionKey
 
 
 class StartRate:

@@ -22,8 +22,7 @@ from enum import StrEnum
 
 from raylambda.fleet.events import FleetCommand, FleetEvent, Lease
 from raylambda.hosts.ports import HostClass
-from raylambda.model.function import FunctionVersion
-from raylambda.scheduling.registry import FunctionKey
+from raylambda.model.function import FunctionKey, FunctionVersion
 
 PoolKey = tuple[str, str, str, str, str]
 """(account, region, name, version, generation)"""

@@ -10,9 +10,10 @@ from typing import Any
 
 from raylambda.frontdoor.auth.signature import Authenticator
 from raylambda.frontdoor.code_links import CodeLinks
-from raylambda.frontdoor.invoke import Invoker, Queue
+from raylambda.frontdoor.invoke import Queue
 from raylambda.logs.keeper import LogKeeper
 from raylambda.model.clock import Clock, SystemClock
+from raylambda.model.invocation import Invoker
 from raylambda.store.codestore import CodeStore
 from raylambda.store.engine import Database
 

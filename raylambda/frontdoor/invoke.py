@@ -15,19 +15,7 @@ from starlette.responses import Response
 
 from raylambda.frontdoor.arrival import Desk
 from raylambda.frontdoor.calls import InvocationType, payload_limit, read_call
-from raylambda.model.invocation import Call, Completion
-
-
-class Invoker(Protocol):
-    """The part of ``scheduling.Invoker`` that the front door calls; both raise ``LambdaError``."""
-
-    async def invoke(self, call: Call) -> Completion:
-        """Run the event."""
-        ...
-
-    async def check(self, call: Call) -> object:
-        """Only find out whether the call names something that can be invoked."""
-        ...
+from raylambda.model.invocation import Call, Completion, Invoker
 
 
 class Queue(Protocol):

@@ -15,6 +15,7 @@ from raylambda.logs.files import LogLine
 from raylambda.logs.keeper import READ_LIMIT, LogQuery
 from raylambda.model.errors import InvalidParameterValueException
 from raylambda.model.function import LATEST
+from raylambda.model.log_names import default_log_group, log_group_of, stream_mark
 from raylambda.services.lambda_.addressing import locate
 from raylambda.store.reads import load_function
 
@@ -54,11 +55,11 @@ class OwnPaths:
 
     def _log_query(self, arrival: Arrival) -> LogQuery:
         address = locate(arrival.caller, arrival.labels["FunctionName"])
-        default_group = f"/aws/lambda/{address.name}"
+        default_group = default_log_group(address.name)
         with self._door.database.reading() as session:
             record = load_function(session, address.account, address.region, address.name)
         # The logs of a function outlive it, in the group that it has by default.
-        group = default_group if record is None else record.versions[LATEST].log_group or default_group
+        group = default_group if record is None else log_group_of(record.versions[LATEST])
         return LogQuery(
             account=address.account,
             region=address.region,
@@ -67,7 +68,7 @@ class OwnPaths:
             limit=_whole_number(arrival, "limit", READ_LIMIT),
             stream=arrival.parameter("stream"),
             # Functions may share a group; their streams are then named after them (lambda-reference.md 11).
-            stream_part=None if group == default_group else f"/{address.name}[",
+            stream_part=None if group == default_group else stream_mark(address.name),
         )
 
 

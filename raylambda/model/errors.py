@@ -30,6 +30,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import ClassVar
 
 
@@ -155,12 +156,19 @@ class RequestEntityTooLargeException(LambdaError):
     status = 413
 
 
+class ThrottleReason(StrEnum):
+    """Members of AWS's throttle reasons that this platform gives (lambda-reference.md 13)."""
+
+    FUNCTION = "ReservedFunctionConcurrentInvocationLimitExceeded"
+    ACCOUNT = "ConcurrentInvocationLimitExceeded"
+
+
 class TooManyRequestsException(LambdaError):
-    """The invocation is throttled; ``reason`` is a member of AWS's Throttle Reason enum."""
+    """The invocation is throttled, because of ``reason``."""
 
     status = 429
 
-    def __init__(self, message: str = "Rate Exceeded.", *, reason: str, retry_after_s: int = 1) -> None:
+    def __init__(self, message: str = "Rate Exceeded.", *, reason: ThrottleReason, retry_after_s: int = 1) -> None:
         super().__init__(message)
         self.reason = reason
         self.retry_after_s = retry_after_s

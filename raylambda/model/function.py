@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from raylambda.model.arn import function_arn
 from raylambda.model.ray_options import RayOptions
 
 LATEST = "$LATEST"
+
+FunctionKey = tuple[str, str, str]
+"""(account, region, name)"""
 
 
 class State(StrEnum):
@@ -60,7 +64,7 @@ class FunctionVersion:
     @property
     def function_arn(self) -> str:
         """The unqualified ARN."""
-        return f"arn:aws:lambda:{self.region}:{self.account}:function:{self.name}"
+        return function_arn(self.region, self.account, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,5 +88,5 @@ class FunctionRecord:
     reserved_concurrency: int | None = None
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> FunctionKey:
         return (self.account, self.region, self.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +61,15 @@ class Completion:
 
     result: InvocationResult
     executed_version: str
+
+
+class Invoker(Protocol):
+    """Whoever runs calls: ``scheduling.invoker``, and what tests script. Both methods raise ``LambdaError`` and nothing else."""
+
+    async def invoke(self, call: Call) -> Completion:
+        """Run the event once; an error says that it did not run, or is not known to have run."""
+        ...
+
+    async def check(self, call: Call) -> object:
+        """Only find out whether the call names something that can be invoked."""
+        ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final, Protocol
 
 import structlog
 
@@ -11,26 +10,17 @@ from raylambda.model.errors import (
     LambdaError,
     ResourceConflictException,
     ResourceNotFoundException,
+    ThrottleReason,
     TooManyRequestsException,
 )
 from raylambda.model.function import FunctionRecord
-from raylambda.model.invocation import Call, Completion
+from raylambda.model.invocation import Call, Completion, Invoker
 from raylambda.queue.rules import Failed, Gone, Outcome, Ran, Refused, Throttled
 from raylambda.store.engine import Database
 from raylambda.store.errors import StoreUnavailable
 from raylambda.store.reads import load_function
 
-_RESERVED_LIMIT: Final = "ReservedFunctionConcurrentInvocationLimitExceeded"
-
 log = structlog.get_logger(__name__)
-
-
-class Invoker(Protocol):
-    """``scheduling.invoker.Invoker``, as far as the queue needs it."""
-
-    async def invoke(self, call: Call) -> Completion:
-        """Run the call once; raises ``LambdaError`` when it did not run, or is not known to have run."""
-        ...
 
 
 class Attempts:
@@ -70,7 +60,7 @@ def outcome_of(error: LambdaError, qualifier: str | None, record: FunctionRecord
     match error:
         case TooManyRequestsException(reason=reason):
             reserved = None if record is None else record.reserved_concurrency
-            return Throttled(reserved_zero=reason == _RESERVED_LIMIT and reserved == 0)
+            return Throttled(reserved_zero=reason == ThrottleReason.FUNCTION and reserved == 0)
         case ResourceNotFoundException():
             return Failed(error.code) if _has(record, qualifier) else Gone()
         case ResourceConflictException():

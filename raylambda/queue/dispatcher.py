@@ -12,8 +12,8 @@ from typing import Final
 import structlog
 
 from raylambda.model.clock import Clock
-from raylambda.model.invocation import Completion
-from raylambda.queue.attempt import Attempts, Invoker
+from raylambda.model.invocation import Completion, Invoker
+from raylambda.queue.attempt import Attempts
 from raylambda.queue.claims import Claims, wait_for_event
 from raylambda.queue.dispatch_settings import DispatchSettings
 from raylambda.queue.rules import Decision, History, RetryAt, after_attempt, before_attempt

@@ -6,17 +6,9 @@ on its own units, which caps and guarantees it; all others share what the reserv
 
 from __future__ import annotations
 
-from enum import StrEnum
-
+from raylambda.model.errors import ThrottleReason
+from raylambda.model.function import FunctionKey
 from raylambda.model.limits import ACCOUNT_CONCURRENCY
-from raylambda.scheduling.registry import FunctionKey
-
-
-class ThrottleReason(StrEnum):
-    """Members of AWS's throttle reasons that this platform gives."""
-
-    FUNCTION = "ReservedFunctionConcurrentInvocationLimitExceeded"
-    ACCOUNT = "ConcurrentInvocationLimitExceeded"
 
 
 class _Region:

@@ -16,9 +16,9 @@ from typing import Protocol
 
 import structlog
 
-from raylambda.model.function import FunctionRecord
+from raylambda.model.function import FunctionKey, FunctionRecord
 from raylambda.scheduling.admission import Admission
-from raylambda.scheduling.registry import FunctionKey, Registry
+from raylambda.scheduling.registry import Registry
 from raylambda.store.errors import StoreUnavailable
 
 log = structlog.get_logger(__name__)

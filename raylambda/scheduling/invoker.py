@@ -15,10 +15,11 @@ from raylambda.model.errors import (
     LambdaError,
     ResourceNotReadyException,
     ServiceException,
+    ThrottleReason,
     TooManyRequestsException,
 )
 from raylambda.model.invocation import Call, Completion, Invocation, InvocationResult
-from raylambda.scheduling.admission import Admission, ThrottleReason
+from raylambda.scheduling.admission import Admission
 from raylambda.scheduling.registry import Registry, Target
 
 _log = logging.getLogger(__name__)

@@ -9,10 +9,7 @@ from typing import NoReturn
 
 from raylambda.model.arn import function_arn
 from raylambda.model.errors import ResourceConflictException, ResourceNotFoundException
-from raylambda.model.function import LATEST, Alias, FunctionRecord, FunctionVersion, State
-
-FunctionKey = tuple[str, str, str]
-"""(account, region, name)"""
+from raylambda.model.function import LATEST, Alias, FunctionKey, FunctionRecord, FunctionVersion, State
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from sqlmodel import Session, col, or_, select
 
-from raylambda.model.function import FunctionRecord, State, UpdateStatus
+from raylambda.model.function import FunctionKey, FunctionRecord, State, UpdateStatus
 from raylambda.scheduling.follower import Update
-from raylambda.scheduling.registry import FunctionKey
 from raylambda.store.activation import activate
 from raylambda.store.changes import changes_since, newest_change
 from raylambda.store.engine import Database

@@ -15,11 +15,9 @@ from sqlalchemy import CursorResult, delete, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col, func, select
 
+from raylambda.model.function import FunctionKey
 from raylambda.model.invocation import Call
 from raylambda.store.tables import EventRow
-
-FunctionKey = tuple[str, str, str]
-"""(account, region, name)"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 
 from sqlmodel import Session, col, select
 
-from raylambda.model.function import Alias, FunctionRecord, FunctionVersion, State
+from raylambda.model.function import Alias, FunctionKey, FunctionRecord, FunctionVersion, State
+from raylambda.model.log_names import default_log_group
 from raylambda.model.ray_options import RayOptions
 from raylambda.store.tables import AliasRow, FunctionRow, FunctionVersionRow
 
-_Key = tuple[str, str, str]
 _Row = TypeVar("_Row", FunctionRow, FunctionVersionRow, AliasRow)
 
 
@@ -29,7 +29,7 @@ def all_functions(session: Session) -> Iterator[FunctionRecord]:
     return _records(session, None)
 
 
-def _records(session: Session, key: _Key | None) -> Iterator[FunctionRecord]:
+def _records(session: Session, key: FunctionKey | None) -> Iterator[FunctionRecord]:
     functions = _rows(session, FunctionRow, key)
     versions = _by_function(_rows(session, FunctionVersionRow, key))
     aliases = _by_function(_rows(session, AliasRow, key))
@@ -38,7 +38,7 @@ def _records(session: Session, key: _Key | None) -> Iterator[FunctionRecord]:
         yield _record(function, versions[own], aliases[own])
 
 
-def _rows(session: Session, table: type[_Row], key: _Key | None) -> list[_Row]:
+def _rows(session: Session, table: type[_Row], key: FunctionKey | None) -> list[_Row]:
     columns = (col(table.account), col(table.region), col(table.name))
     query = select(table)
     if key is None:
@@ -46,14 +46,14 @@ def _rows(session: Session, table: type[_Row], key: _Key | None) -> list[_Row]:
     return list(session.exec(query.where(*(column == part for column, part in zip(columns, key, strict=True)))))
 
 
-def _by_function(rows: list[_Row]) -> dict[_Key, list[_Row]]:
-    grouped: dict[_Key, list[_Row]] = defaultdict(list)
+def _by_function(rows: list[_Row]) -> dict[FunctionKey, list[_Row]]:
+    grouped: dict[FunctionKey, list[_Row]] = defaultdict(list)
     for row in rows:
         grouped[_key(row)].append(row)
     return grouped
 
 
-def _key(row: FunctionRow | FunctionVersionRow | AliasRow) -> _Key:
+def _key(row: FunctionRow | FunctionVersionRow | AliasRow) -> FunctionKey:
     return (row.account, row.region, row.name)
 
 
@@ -89,7 +89,7 @@ def _version(row: FunctionVersionRow, options: RayOptions) -> FunctionVersion:
         ephemeral_mb=configuration.get("EphemeralStorage", {}).get("Size", 512),
         environment=configuration.get("Environment", {}).get("Variables", {}),
         architecture=configuration.get("Architectures", ["x86_64"])[0],
-        log_group=logging.get("LogGroup", f"/aws/lambda/{row.name}"),
+        log_group=logging.get("LogGroup", default_log_group(row.name)),
         log_format=logging.get("LogFormat", "Text"),
         application_log_level=logging.get("ApplicationLogLevel"),
         system_log_level=logging.get("SystemLogLevel"),

@@ -8,7 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from raylambda.scheduling.admission import Admission, ThrottleReason
+from raylambda.model.errors import ThrottleReason
+from raylambda.scheduling.admission import Admission
 
 LIMIT = 5
 KEYS = st.tuples(st.sampled_from(["111111111111", "222222222222"]), st.just("r"), st.sampled_from(["f", "g", "h"]))

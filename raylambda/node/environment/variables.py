@@ -12,30 +12,8 @@ from dataclasses import replace
 from typing import Final
 
 from raylambda.model.function import FunctionVersion
-
-RESERVED: Final = frozenset(
-    {
-        "_HANDLER",
-        "_X_AMZN_TRACE_ID",
-        "AWS_REGION",
-        "AWS_DEFAULT_REGION",
-        "AWS_EXECUTION_ENV",
-        "AWS_LAMBDA_FUNCTION_NAME",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-        "AWS_LAMBDA_FUNCTION_VERSION",
-        "AWS_LAMBDA_INITIALIZATION_TYPE",
-        "AWS_LAMBDA_LOG_GROUP_NAME",
-        "AWS_LAMBDA_LOG_STREAM_NAME",
-        "AWS_ACCESS_KEY",
-        "AWS_ACCESS_KEY_ID",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN",
-        "AWS_LAMBDA_RUNTIME_API",
-        "LAMBDA_TASK_ROOT",
-        "LAMBDA_RUNTIME_DIR",
-    }
-)
-"""Names that a function's owner cannot set; the operator may set the keys among them."""
+from raylambda.model.log_names import log_group_of
+from raylambda.model.reserved_variables import RESERVED_VARIABLES
 
 _XRAY_HOST: Final = "127.0.0.1"
 _XRAY_PORT: Final = "2000"
@@ -46,11 +24,6 @@ _TRACING: Final = {
     "_AWS_XRAY_DAEMON_PORT": _XRAY_PORT,
 }
 """Nobody listens there: an X-Ray client sends its datagrams into the void, as on AWS for what is not sampled."""
-
-
-def log_group(version: FunctionVersion) -> str:
-    """The function's own log group, or AWS's default name."""
-    return version.log_group or f"/aws/lambda/{version.name}"
 
 
 def environment_variables(
@@ -77,7 +50,7 @@ def with_all_variables(version: FunctionVersion, function_env: Mapping[str, str]
 
 
 def _allowed(variables: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in variables.items() if name not in RESERVED}
+    return {name: value for name, value in variables.items() if name not in RESERVED_VARIABLES}
 
 
 def _platform(version: FunctionVersion, log_stream: str) -> dict[str, str]:
@@ -89,7 +62,7 @@ def _platform(version: FunctionVersion, log_stream: str) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_VERSION": version.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(version.memory_mb),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": log_group(version),
+        "AWS_LAMBDA_LOG_GROUP_NAME": log_group_of(version),
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
     }
     if version.log_format == "JSON":

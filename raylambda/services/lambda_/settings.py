@@ -12,6 +12,8 @@ from typing import Annotated, Any, Final
 
 from raylambda.model import names
 from raylambda.model.errors import InvalidParameterValueException
+from raylambda.model.log_names import default_log_group
+from raylambda.model.reserved_variables import RESERVED_VARIABLES
 from raylambda.services.lambda_.runtimes import check_runtime, check_snap_start
 from raylambda.services.protocol.wire import Wire, to_member
 
@@ -19,15 +21,6 @@ ENVIRONMENT_BYTES: Final = 4096
 LAYERS_PER_FUNCTION: Final = 5
 
 _Document = dict[str, Any]
-_RESERVED_VARIABLES: Final = frozenset(
-    {
-        *("_HANDLER", "_X_AMZN_TRACE_ID", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV"),
-        *("AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"),
-        *("AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME"),
-        *("AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
-        *("AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"),
-    }
-)
 
 
 class VpcConfig(Wire):
@@ -117,7 +110,7 @@ def initial_configuration(name: str) -> _Document:
         "Architectures": ["x86_64"],
         "EphemeralStorage": {"Size": 512},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
-        "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"},
+        "LoggingConfig": {"LogFormat": "Text", "LogGroup": default_log_group(name)},
     }
 
 
@@ -180,7 +173,7 @@ def _dead_letter_config(given: _Document, _current: _Document | None) -> _Docume
 
 def _environment(given: _Document, _current: _Document | None) -> _Document:
     variables: dict[str, str] = given.get("Variables", {})
-    reserved = [name for name in variables if name in _RESERVED_VARIABLES]
+    reserved = [name for name in variables if name in RESERVED_VARIABLES]
     if reserved:
         raise InvalidParameterValueException(
             "Lambda was unable to configure your environment variables because the environment variables you have "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from raylambda.scheduling.admission import Admission, ThrottleReason
+from raylambda.model.errors import ThrottleReason
+from raylambda.scheduling.admission import Admission
 
 F = ("123456789012", "us-east-1", "f")
 G = ("123456789012", "us-east-1", "g")

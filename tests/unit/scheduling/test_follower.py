@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import pytest
 
-from raylambda.model.errors import ResourceNotFoundException
-from raylambda.model.function import FunctionRecord, State
-from raylambda.scheduling.admission import Admission, ThrottleReason
+from raylambda.model.errors import ResourceNotFoundException, ThrottleReason
+from raylambda.model.function import FunctionKey, FunctionRecord, State
+from raylambda.scheduling.admission import Admission
 from raylambda.scheduling.follower import Follower, Update
-from raylambda.scheduling.registry import FunctionKey, Registry
+from raylambda.scheduling.registry import Registry
 from raylambda.store.errors import StoreUnavailable
 from tests.builders import a_version
 from tests.unit.scheduling.platform_on_fakes import KEY, until

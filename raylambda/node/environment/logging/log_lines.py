@@ -8,7 +8,6 @@ assigns to it is compared with the function's system log level
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from raylambda.model.arn import runtime_version_arn
 from raylambda.model.function import FunctionVersion
 from raylambda.node.environment.events import Phase
 from raylambda.node.environment.failures import Failed, Responded
@@ -51,8 +51,7 @@ def runtime_version(version: FunctionVersion) -> tuple[str, str]:
     if "." in letters:
         family, _, release = version.runtime.partition(".")
     name = f"{family}:{release}.v1" if release else f"{family}.v1"
-    digest = hashlib.sha256(version.runtime.encode()).hexdigest()
-    return name, f"arn:aws:lambda:{version.region}::runtime:{digest}"
+    return name, runtime_version_arn(version.region, version.runtime)
 
 
 class LogLines:

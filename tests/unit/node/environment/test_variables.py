@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from raylambda.model.ray_options import RayOptions
-from raylambda.node.environment.variables import RESERVED, environment_variables
+from raylambda.model.reserved_variables import RESERVED_VARIABLES
+from raylambda.node.environment.variables import environment_variables
 from tests.unit.node.environment.stage import a_version
 
 
@@ -59,7 +60,7 @@ def test_a_stronger_source_wins() -> None:
     assert (found["PATH"], found["LANG"], found["TZ"]) == ("/own", "C", "operator")
 
 
-@pytest.mark.parametrize("name", sorted(RESERVED))
+@pytest.mark.parametrize("name", sorted(RESERVED_VARIABLES))
 def test_an_owner_cannot_set_the_platforms_names(name: str) -> None:
     found = variables(own={name: "mine"}, ray={name: "mine"})
 
