@@ -15,7 +15,8 @@ import boto3
 import ray
 import uvloop
 
-from raylambda.boot.platform import Platform, open_platform, ray_cluster
+from raylambda.boot.platform import Platform, open_platform
+from raylambda.boot.ray_cluster import ray_cluster
 from raylambda.frontdoor.app import create_app
 from raylambda.frontdoor.server import make_server
 from raylambda.model.clock import SystemClock
@@ -44,7 +45,7 @@ async def _measure(
     settings: Settings, rounds: int, calls: int, deploy: Callable[[Any, str], None]
 ) -> tuple[list[float], list[float]]:
     async with open_platform(settings, SystemClock()) as platform:
-        await platform.shell.ready()
+        await platform.fleet.ready()
         await _deploy(platform, deploy)
         actor: Any = ray.remote(Bare).options(num_cpus=0).remote()
         await actor.ping.remote()
@@ -73,7 +74,7 @@ async def _timed(work: Callable[[], Awaitable[None]]) -> float:
 async def _deploy(platform: Platform, deploy: Callable[[Any, str], None]) -> None:
     """Over HTTP, as anybody does; the server stays for so long only."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = make_server(create_app(platform.door), lambda: None)
+    server = make_server(create_app(platform.front_door), lambda: None)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     client = boto3.client(
         "lambda",

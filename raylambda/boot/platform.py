@@ -1,49 +1,31 @@
-"""The only composition root: settings in; stores, Ray actors and front door out.
-
-``run`` is what `raylambda up` does. Everything is opened in the order in which it is needed and closed in the reverse
-order: the front door stops taking requests first, Ray ends last. Ray is a cluster of our own on this machine, or the one
-at ``settings.ray_address``.
-"""
+"""All parts of a platform, connected; the order is that of the picture in the README, from the store upwards."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
 import random
-import socket
-import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import ray
-import uvloop
-from ray.actor import ActorHandle
-
-from raylambda import __version__
+from raylambda.boot import BootError
+from raylambda.boot.front_door import authenticator
+from raylambda.boot.ray_cluster import ray_hosts
+from raylambda.boot.status import status
 from raylambda.fleet.capacity import FleetPolicy
 from raylambda.fleet.driver import FleetShell
 from raylambda.fleet.fleet import Fleet
 from raylambda.fleet.host_keeper import HostKeeper
 from raylambda.fleet.policy import FixedIdleTime
-from raylambda.frontdoor.app import create_app
-from raylambda.frontdoor.auth.keys import KeyRing, link_secret, root_key
-from raylambda.frontdoor.auth.signature import AnyKey, Authenticator, SignatureCheck
+from raylambda.frontdoor.auth.keys import link_secret
 from raylambda.frontdoor.code_links import CodeLinks
 from raylambda.frontdoor.front_door import FrontDoor
-from raylambda.frontdoor.server import FrontDoorServer, make_server
-from raylambda.home import PlatformNote, claimed, noted
-from raylambda.hosts.ports import Cluster, HostSize, HostUnfit, PackageShelf
-from raylambda.hosts.ray_hosts import RayCluster, RayPackages
-from raylambda.hosts.ray_options import HostSizing
+from raylambda.hosts.ports import Cluster, PackageShelf
+from raylambda.hosts.ray_hosts import RayPackages
 from raylambda.logs.keeper import LogKeeper
-from raylambda.model.clock import Clock, SystemClock
-from raylambda.node.host import HostSettings
-from raylambda.node.host_actor import HostActor
+from raylambda.model.clock import Clock
 from raylambda.queue.acceptance import Acceptance
 from raylambda.queue.dispatch_settings import DispatchSettings
 from raylambda.queue.dispatcher import Dispatcher
@@ -54,151 +36,21 @@ from raylambda.scheduling.invoker import Invoker
 from raylambda.scheduling.registry import Registry
 from raylambda.scheduling.store_feed import StoreFeed
 from raylambda.services.lambda_.s3_source import S3Source
-from raylambda.settings import AccessKey, Settings
+from raylambda.settings import Settings
 from raylambda.store.codestore import LocalCodeStore
 from raylambda.store.engine import Database, migrate, open_engine
 from raylambda.store.errors import SchemaUnknown, StoreUnavailable
 
-Say = Callable[[str], None]
-
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what a client on this machine connects to instead
-_OBJECT_STORE_BYTES = 512 * 1024 * 1024
-_KNOCK_S = 10.0
 _DRAIN_S = 10
 _DAY_S = 86_400.0
-
-
-class BootError(Exception):
-    """The platform cannot start; the text says why and what to do."""
-
-
-def run(settings: Settings, say: Say) -> None:
-    """Run a platform until SIGINT or SIGTERM; ``say`` gets a line for every step.
-
-    Raises ``BootError`` and ``HomeUnusable``, before Ray starts for what can be known before.
-    """
-    _check(settings)
-    with claimed(settings.home), _listener(settings) as listener:
-        _open_database(settings).close()
-        say("Starting Ray" if settings.ray_address is None else f"Joining the Ray cluster at {settings.ray_address}")
-        with ray_cluster(settings):
-            uvloop.run(_serve(settings, listener, say))
-
-
-def _check(settings: Settings) -> None:
-    if settings.auth == "none" and settings.host not in _LOOPBACK:
-        raise BootError(
-            f"RAYLAMBDA_AUTH=none lets anybody run code; it is refused on {settings.host}: "
-            "listen on 127.0.0.1, or set RAYLAMBDA_AUTH=sigv4"
-        )
-    if settings.ray_address is not None and "://" in settings.ray_address:
-        raise BootError("the platform runs on a node of its Ray cluster: give `auto` or the head's host:port")
-
-
-@contextmanager
-def _listener(settings: Settings) -> Iterator[socket.socket]:
-    """The front door's socket, bound before Ray starts: a port in use is known at once."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((settings.host, settings.port))
-        except OSError as error:
-            raise BootError(
-                f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; choose another with --port"
-            ) from None
-        yield listener
-
-
-@contextmanager
-def ray_cluster(settings: Settings) -> Iterator[None]:
-    """Connect to Ray, on a cluster of our own when no address is set; the own one ends with this process, however it ends."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Ray warns at every start that a cluster of its own takes only clients with its token, which is as it should be.
-    logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
-    own: dict[str, Any] = {"dashboard_host": "127.0.0.1", "object_store_memory": _OBJECT_STORE_BYTES}
-    own["include_dashboard"] = True  # `ray list tasks` asks it
-    address = settings.ray_address or "local"
-    try:
-        _knock(address)
-        ray.init(address, log_to_driver=False, logging_level=logging.WARNING, **({} if settings.ray_address else own))
-    except (OSError, ValueError, RuntimeError) as error:
-        raise BootError(f"no Ray cluster at {address}: {error}") from error
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _knock(address: str) -> None:
-    """Raise ``OSError`` when nobody listens at ``host:port``: Ray would try for minutes."""
-    host, _, port = address.rpartition(":")
-    if host and port.isdecimal() and "://" not in address:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S).close()
-
-
-async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
-    async with open_platform(settings, SystemClock()) as platform:
-        server = make_server(create_app(platform.door), platform.door.logs.close)
-        note = _note(settings, listener)
-        with noted(settings.home, note):
-            announcing = asyncio.create_task(_announce(platform, settings, note.endpoint, say))
-            announcing.add_done_callback(lambda done: _stop_if_failed(done, server))
-            await server.serve(sockets=[listener])
-            if announcing.done():
-                announcing.result()
-            announcing.cancel()
-            say("Stopping")
-
-
-def _stop_if_failed(announcing: asyncio.Task[None], server: FrontDoorServer) -> None:
-    if not announcing.cancelled() and announcing.exception() is not None:
-        server.should_exit = True
-
-
-async def _announce(platform: Platform, settings: Settings, endpoint: str, say: Say) -> None:
-    say("Starting a host for execution environments")
-    try:
-        await platform.shell.ready()
-    except HostUnfit as error:
-        raise BootError(str(error)) from None
-    if settings.auth == "none":
-        say("WARNING: RAYLAMBDA_AUTH=none: requests are not checked; whoever reaches this port runs code here")
-    for warning in sorted({warning for facts in platform.shell.hosts() for warning in facts.warnings}):
-        say(f"WARNING: {warning}")
-    say(f"raylambda serves invocations at {endpoint}")
-    say('Use it from another terminal: eval "$(raylambda env)"')
-
-
-def _note(settings: Settings, listener: socket.socket) -> PlatformNote:
-    """Where this platform listens, and with which key, for the other commands of this machine."""
-    host = _ANY_ADDRESS.get(settings.host, settings.host)
-    endpoint = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-    key = _own_key(settings)
-    return PlatformNote(
-        endpoint=endpoint,
-        region=settings.region,
-        access_key_id=key.access_key_id,
-        secret_access_key=key.secret,
-        ray_address=ray.get_runtime_context().gcs_address,
-        ray_auth_mode=os.environ.get("RAY_AUTH_MODE", "disabled"),  # Ray sets it when it turns its tokens on
-    )
-
-
-def _own_key(settings: Settings) -> AccessKey:
-    """The key of this machine's own commands."""
-    if settings.auth == "none":
-        return AccessKey(settings.account_id, "none", settings.account_id)
-    return settings.access_keys[0] if settings.access_keys else root_key(settings.home, settings.account_id)
 
 
 @dataclass(frozen=True)
 class Platform:
     """The running parts that others look at."""
 
-    door: FrontDoor
-    shell: FleetShell
+    front_door: FrontDoor
+    fleet: FleetShell
     invoker: Invoker
     dispatcher: Dispatcher
 
@@ -207,71 +59,45 @@ class Platform:
 async def open_platform(
     settings: Settings, clock: Clock, cluster: Cluster | None = None, packages: PackageShelf | None = None
 ) -> AsyncIterator[Platform]:
-    """All parts, connected, and closed in the reverse order.
+    """Open all parts, and close them in the reverse order.
 
     Without ``cluster`` and ``packages`` (fakes, in tests) hosts are Ray actors, and ``ray_cluster`` must be open.
     """
     async with AsyncExitStack() as stack:
-        database = await asyncio.to_thread(_open_database, settings)
+        database = await asyncio.to_thread(open_database, settings)
         stack.callback(database.close)
         code_store = LocalCodeStore(settings.home / "packages")
-        logs = LogKeeper(settings.home / "logs", settings.log_retention_days, clock)
-        stack.callback(logs.close)
+        logs = await stack.enter_async_context(_open_logs(settings, clock))
 
+        hosts, shelf = cluster or ray_hosts(settings), packages or RayPackages(code_store.get)
+        fleet = await stack.enter_async_context(
+            _open_fleet(settings, clock, HostKeeper(hosts, shelf, logs.append, clock))
+        )
         registry, admission = Registry(random.random), Admission(settings.concurrency)
-        fleet = Fleet(_fleet_policy(settings), FixedIdleTime(settings.idle_timeout_s), _new_id)
-        shelf = packages or RayPackages(code_store.get)
-        keeper = HostKeeper(cluster or _cluster(settings), shelf, logs.append, clock)
-        shell = FleetShell(fleet, keeper, clock)
-        stack.push_async_callback(shell.close)
-        follower = Follower(StoreFeed(database), registry, admission, shell)
-        database.on_commit(follower.heard)
-        await follower.open()
-        stack.push_async_callback(follower.close)
-        await shell.open()
-
-        invoker = Invoker(follower, registry, admission, shell)
+        follower = await stack.enter_async_context(_open_follower(database, registry, admission, fleet))
+        invoker = Invoker(follower, registry, admission, fleet)
         stack.push_async_callback(invoker.drain, _DRAIN_S)
-        dispatcher = Dispatcher(database, invoker, clock, f"front-door-{_new_id()}", _dispatch_settings(settings))
-        _run_in_background(stack, dispatcher.run())
-        stack.push_async_callback(dispatcher.close)
-        _run_in_background(stack, _expire_logs_daily(logs))
+        dispatcher = await stack.enter_async_context(_open_dispatcher(settings, clock, database, invoker))
 
-        door = FrontDoor(
+        front_door = FrontDoor(
             database=database,
             code_store=code_store,
             invoker=invoker,
             queue=Acceptance(database, clock, dispatcher.wake),
-            authenticator=_authenticator(settings, clock),
+            authenticator=authenticator(settings, clock),
             links=CodeLinks(link_secret(settings.home), clock),
             logs=logs,
-            status=lambda account: _status(settings, admission, shell, dispatcher, account),
-            healthy=lambda: bool(shell.hosts()),
+            status=lambda account: status(settings, admission, fleet, dispatcher, account),
+            healthy=lambda: bool(fleet.hosts()),
             fetch_s3=S3Source(settings.region, clock),
             concurrency_limit=settings.concurrency,
             clock=clock,
         )
-        yield Platform(door, shell, invoker, dispatcher)
+        yield Platform(front_door, fleet, invoker, dispatcher)
 
 
-def _run_in_background(stack: AsyncExitStack, work: Any) -> None:
-    """A task that lives as long as the platform."""
-    task = asyncio.ensure_future(work)
-
-    async def end() -> None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    stack.push_async_callback(end)
-
-
-async def _expire_logs_daily(logs: LogKeeper) -> None:
-    while True:
-        await asyncio.to_thread(logs.expire)
-        await asyncio.sleep(_DAY_S)
-
-
-def _open_database(settings: Settings) -> Database:
+def open_database(settings: Settings) -> Database:
+    """The database of the settings at the newest schema; raises ``BootError``."""
     try:
         engine = open_engine(settings.database_url or f"sqlite:///{settings.home / 'raylambda.sqlite'}")
         migrate(engine)
@@ -282,83 +108,69 @@ def _open_database(settings: Settings) -> Database:
     return Database(engine)
 
 
-def _fleet_policy(settings: Settings) -> FleetPolicy:
-    return FleetPolicy(max_hosts=1 if settings.ray_address is None else None)
+@asynccontextmanager
+async def _open_logs(settings: Settings, clock: Clock) -> AsyncIterator[LogKeeper]:
+    logs = LogKeeper(settings.home / "logs", settings.log_retention_days, clock)
+
+    async def expire_daily() -> None:
+        while True:
+            await asyncio.to_thread(logs.expire)
+            await asyncio.sleep(_DAY_S)
+
+    try:
+        async with _in_background(expire_daily()):
+            yield logs
+    finally:
+        logs.close()
 
 
-def _dispatch_settings(settings: Settings) -> DispatchSettings:
-    return DispatchSettings(policy=RetryPolicy(waits_s=settings.async_retry_waits_s))
+@asynccontextmanager
+async def _open_fleet(settings: Settings, clock: Clock, keeper: HostKeeper) -> AsyncIterator[FleetShell]:
+    policy = FleetPolicy(max_hosts=1 if settings.ray_address is None else None)
+    driver = FleetShell(Fleet(policy, FixedIdleTime(settings.idle_timeout_s), _new_id), keeper, clock)
+    try:
+        await driver.open()
+        yield driver
+    finally:
+        await driver.close()
 
 
-def _authenticator(settings: Settings, clock: Clock) -> Authenticator:
-    if settings.auth == "none":
-        return AnyKey(settings.account_id, settings.region)
-    keys = settings.access_keys or (root_key(settings.home, settings.account_id),)
-    return SignatureCheck(KeyRing(keys), clock)
+@asynccontextmanager
+async def _open_follower(
+    database: Database, registry: Registry, admission: Admission, fleet: FleetShell
+) -> AsyncIterator[Follower]:
+    follower = Follower(StoreFeed(database), registry, admission, fleet)
+    database.on_commit(follower.heard)
+    await follower.open()
+    try:
+        yield follower
+    finally:
+        await follower.close()
 
 
-def _cluster(settings: Settings) -> RayCluster:
-    sizing = HostSizing(settings.host_memory_mb, whole_node=settings.ray_address is None)
+@asynccontextmanager
+async def _open_dispatcher(
+    settings: Settings, clock: Clock, database: Database, invoker: Invoker
+) -> AsyncIterator[Dispatcher]:
+    dispatching = DispatchSettings(policy=RetryPolicy(waits_s=settings.async_retry_waits_s))
+    dispatcher = Dispatcher(database, invoker, clock, f"front-door-{_new_id()}", dispatching)
+    async with _in_background(dispatcher.run()):
+        try:
+            yield dispatcher
+        finally:
+            await dispatcher.close()
 
-    def make_actor(host_id: str, size: HostSize, options: dict[str, Any]) -> ActorHandle[Any]:
-        actor_class: Any = ray.remote(HostActor)
-        actor: ActorHandle[Any] = actor_class.options(**options).remote(host_settings(settings, host_id))
-        return actor
 
-    return RayCluster(make_actor, sizing)
-
-
-def host_settings(settings: Settings, host_id: str) -> HostSettings:
-    """What a host needs to know of the settings; it runs on another machine."""
-    own_node = settings.home / "node"
-    return HostSettings(
-        host_id=host_id,
-        isolation=settings.isolation,
-        network=settings.network,
-        egress_allow=settings.egress_allow,
-        state_dir=own_node if settings.ray_address is None else Path("~/.cache/raylambda"),
-        function_env=settings.function_env,
-        runtimes=settings.runtimes,
-    )
+@asynccontextmanager
+async def _in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """A task that is cancelled at the end of the block."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def _new_id() -> str:
     return uuid.uuid4().hex
-
-
-async def _status(
-    settings: Settings, admission: Admission, shell: FleetShell, dispatcher: Dispatcher, account: str
-) -> dict[str, Any]:
-    nodes = await asyncio.to_thread(ray.nodes)
-    return {
-        "version": __version__,
-        "time": time.time(),
-        "auth": settings.auth,
-        "store": "sqlite" if settings.database_url is None else settings.database_url.partition(":")[0],
-        "ray_address": ray.get_runtime_context().gcs_address,
-        "nodes": [_node(node) for node in nodes],
-        "hosts": [_host(facts) for facts in shell.hosts()],
-        "fleet": _seen_by(account, shell.describe()),
-        "concurrency": {
-            place: region for place, region in admission.describe().items() if place.startswith(f"{account}/")
-        },
-        "queue": dispatcher.describe(),
-    }
-
-
-def _node(node: dict[str, Any]) -> dict[str, Any]:
-    resources = {name: amount for name, amount in node["Resources"].items() if not name.startswith("node:")}
-    return {"node_id": node["NodeID"], "name": node["NodeName"], "alive": node["Alive"], "resources": resources}
-
-
-def _host(facts: Any) -> dict[str, Any]:
-    return {name: getattr(facts, name) for name in type(facts).__slots__}
-
-
-def _seen_by(account: str, fleet: dict[str, Any]) -> dict[str, Any]:
-    """The fleet without what belongs to other accounts."""
-
-    def own(host: dict[str, Any]) -> dict[str, Any]:
-        return {**host, "environments": [one for one in host["environments"] if one["account"] == account]}
-
-    return {"hosts": [own(host) for host in fleet["hosts"]]}

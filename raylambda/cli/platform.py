@@ -40,7 +40,8 @@ def up(
         host=host or settings.host,
         ray_address=ray_address or settings.ray_address,
     )
-    from raylambda.boot.platform import BootError, run  # noqa: PLC0415  # Ray and FastAPI take seconds to import
+    from raylambda.boot import BootError  # noqa: PLC0415
+    from raylambda.boot.up import run  # noqa: PLC0415  # Ray and FastAPI take seconds to import
     from raylambda.telemetry.setup import set_up_logging  # noqa: PLC0415
 
     set_up_logging()

@@ -47,7 +47,7 @@ async def test_warm_invocations_run_no_sql_and_make_one_host_call_each(
     platform: Platform, cluster: FakeCluster
 ) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
-    server = make_server(create_app(platform.door), platform.door.logs.close)
+    server = make_server(create_app(platform.front_door), platform.front_door.logs.close)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     client = boto3.client(
         "lambda",
@@ -70,7 +70,7 @@ async def test_warm_invocations_run_no_sql_and_make_one_host_call_each(
 
     assert await asyncio.to_thread(invoke) == {"n": 1}
     statements: list[str] = []
-    event.listen(platform.door.database.engine, "before_cursor_execute", lambda *seen: statements.append(seen[2]))
+    event.listen(platform.front_door.database.engine, "before_cursor_execute", lambda *seen: statements.append(seen[2]))
     [host] = cluster.made
     calls_before = len(host.invocations)
 

@@ -1,0 +1,23 @@
+"""The parts that one front door stands on, beside those that it shares with the platform: keys, links, S3."""
+
+from __future__ import annotations
+
+from raylambda.frontdoor.auth.keys import KeyRing, root_key
+from raylambda.frontdoor.auth.signature import AnyKey, Authenticator, SignatureCheck
+from raylambda.model.clock import Clock
+from raylambda.settings import AccessKey, Settings
+
+
+def authenticator(settings: Settings, clock: Clock) -> Authenticator:
+    """Who may call: the keys of the settings, or the root key, or with ``RAYLAMBDA_AUTH=none`` anybody."""
+    if settings.auth == "none":
+        return AnyKey(settings.account_id, settings.region)
+    keys = settings.access_keys or (root_key(settings.home, settings.account_id),)
+    return SignatureCheck(KeyRing(keys), clock)
+
+
+def own_key(settings: Settings) -> AccessKey:
+    """The key of this machine's own commands."""
+    if settings.auth == "none":
+        return AccessKey(settings.account_id, "none", settings.account_id)
+    return settings.access_keys[0] if settings.access_keys else root_key(settings.home, settings.account_id)
