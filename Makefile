@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`. `make help` lists the rest.
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check lint format lock bench chaos clean
+.PHONY: help setup demo up test check lint format lock bench compare chaos clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ lock: ## pin the newest versions that pyproject.toml allows
 
 bench: setup ## the table of speed and memory, with ratios from one run
 	$(PY) -m bench.table
+
+compare: setup ## the same of this checkout and of BASE=<another checkout>, side by side
+	$(PY) -m bench.compare $(BASE)
 
 chaos: setup ## kill runtimes, hosts and nodes under load for a while
 	RAYLAMBDA_CHAOS_S=120 $(PY) -m pytest tests/chaos -s

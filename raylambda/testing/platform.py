@@ -48,11 +48,13 @@ class Platform:
 
 
 @contextmanager
-def running_platform(settings: Mapping[str, str] | None = None, prefix: Sequence[str] = ()) -> Iterator[Platform]:
+def running_platform(
+    settings: Mapping[str, str] | None = None, prefix: Sequence[str] = (), program: Path | None = None
+) -> Iterator[Platform]:
     """Start `raylambda up` on a free port and wait until it is healthy; at the end stop it and remove its data.
 
     ``settings`` are ``RAYLAMBDA_*`` and other variables; data in a ``RAYLAMBDA_HOME`` of the caller's stay. ``prefix`` is a
-    command that becomes `raylambda up`, as another user for example.
+    command that becomes `raylambda up`, as another user for example. ``program`` is another installation's `raylambda`.
     """
     with tempfile.TemporaryDirectory(prefix="raylambda-") as folder:
         home, log = Path(folder) / "data", Path(folder) / "platform.log"
@@ -63,7 +65,8 @@ def running_platform(settings: Mapping[str, str] | None = None, prefix: Sequence
             "RAYLAMBDA_ACCESS_KEYS": f"{key}:{secret}",
             **(settings or {}),
         }
-        command = [*prefix, str(Path(sys.executable).parent / "raylambda"), "up", "--port", endpoint.rpartition(":")[2]]
+        own = program or Path(sys.executable).parent / "raylambda"
+        command = [*prefix, str(own), "up", "--port", endpoint.rpartition(":")[2]]
         with log.open("wb") as output:
             process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:
