@@ -116,7 +116,7 @@ def alternated(
     for number in range(rounds):
         order = [(found[0], before), (found[1], after)]
         for values, measure in order if number % 2 == 0 else order[::-1]:
-            values += measure(number)
+            values.extend(measure(number))
     return found
 
 
