@@ -1,9 +1,13 @@
 """AWS Lambda's programming model on a Ray cluster that you own.
 
-The folders follow an invocation: ``frontdoor`` (HTTP in) > ``scheduling`` (admit, place) > ``environment``
-(one execution environment, on a node) > ``runtime`` (the jail and what runs in it). Beside the path stand ``api``
-(the control plane), ``queue`` (asynchronous events), ``store`` (SQL and packages), ``telemetry`` (logs) and ``model``,
-the vocabulary that all of them share. ``boot.py`` puts the parts together; nothing else does.
+Two questions lead to every room: which process runs this line (the folder), and which of AWS's words is it about (the
+folder or file inside).
+
+The folders follow an invocation: ``frontdoor`` (HTTP in) > ``scheduling`` (resolve, admit, place, run, settle) > ``fleet``
+(hosts and environments) > ``hosts`` (the seam to a host) > ``node`` (beside guests, on every node). Beside the path stand
+``services`` (AWS's control planes), ``queue`` (asynchronous events), ``artifacts`` (packages), ``store`` (SQL and packages),
+``logs``, ``telemetry`` and ``model``, the vocabulary that all of them share. ``home`` and ``settings`` are one file each.
+``boot`` puts the parts together; nothing else does. ``cli``, ``sdk`` and ``testing`` are the people's side.
 """
 
 from importlib import import_module

@@ -1,12 +1,18 @@
-"""Builders with defaults, for tests of every folder."""
+"""Builders with defaults, for tests of every folder: ``a_version(memory_mb=256)`` is ``hello`` but for its memory."""
 
 from __future__ import annotations
 
 import io
 import zipfile
 from collections.abc import Mapping
+from typing import Any
 
-from raylambda.model.function import FunctionVersion, State
+from raylambda.model.environment import StartEnvironment
+from raylambda.model.function import FunctionRecord, FunctionVersion, State
+from raylambda.model.invocation import Call, Completion, Invocation, InvocationResult
+
+ACCOUNT, REGION = "123456789012", "us-east-1"
+ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:hello"
 
 
 def a_zip(files: Mapping[str, str | bytes], mode: int = 0o755) -> bytes:
@@ -20,11 +26,11 @@ def a_zip(files: Mapping[str, str | bytes], mode: int = 0o755) -> bytes:
     return buffer.getvalue()
 
 
-def a_version(**changes: object) -> FunctionVersion:
+def a_version(**changes: Any) -> FunctionVersion:
     """``$LATEST`` of a Python function, active."""
-    values: dict[str, object] = {
-        "account": "123456789012",
-        "region": "us-east-1",
+    values: dict[str, Any] = {
+        "account": ACCOUNT,
+        "region": REGION,
         "name": "hello",
         "version": "$LATEST",
         "generation": "g1",
@@ -34,6 +40,48 @@ def a_version(**changes: object) -> FunctionVersion:
         "code_sha256": "0" * 64,
         "code_size": 200,
         "log_group": "/aws/lambda/hello",
-        **changes,
     }
-    return FunctionVersion(**values)  # type: ignore[arg-type]
+    return FunctionVersion(**{**values, **changes})
+
+
+def a_record(*versions: FunctionVersion, **changes: Any) -> FunctionRecord:
+    """A function with these versions, otherwise with ``$LATEST`` alone; the first one says whose and how it is called."""
+    versions = versions or (a_version(),)
+    values: dict[str, Any] = {
+        "account": versions[0].account,
+        "region": versions[0].region,
+        "name": versions[0].name,
+        "versions": {version.version: version for version in versions},
+    }
+    return FunctionRecord(**{**values, **changes})
+
+
+def a_call(payload: bytes = b"{}", **changes: Any) -> Call:
+    """An event for ``hello``, as a client sends it."""
+    values: dict[str, Any] = {
+        "account": ACCOUNT,
+        "region": REGION,
+        "name": "hello",
+        "qualifier": None,
+        "request_id": "request-1",
+    }
+    return Call(**{**values, "payload": payload, **changes})
+
+
+def an_invocation(payload: bytes = b'{"a":1}', **changes: Any) -> Invocation:
+    """The same on its way to an environment."""
+    values: dict[str, Any] = {"request_id": "8f5a2b64-51c5-4a8c-9d21-0f7f1a6c1c11", "invoked_arn": ARN}
+    return Invocation(**{**values, "payload": payload, **changes})
+
+
+def a_start(
+    environment_id: str = "environment-1", version: FunctionVersion | None = None, **changes: Any
+) -> StartEnvironment:
+    """The order to start an environment; without ``package`` the node must have the code already."""
+    values: dict[str, Any] = {"version": version or a_version(), "log_stream": f"2027/01/15/[$LATEST]{environment_id}"}
+    return StartEnvironment(environment_id, **{**values, **changes})
+
+
+def a_completion(payload: bytes = b"null", function_error: str | None = None) -> Completion:
+    """A call that ``$LATEST`` has run."""
+    return Completion(InvocationResult(payload, function_error), "$LATEST")
