@@ -25,6 +25,6 @@ def until(condition: Callable[[], Any], within_s: float = 60.0) -> Any:
 async def reached(condition: Callable[[], _Found], within_s: float = 60.0, pause_s: float = 0.002) -> _Found:
     """The same beside the other tasks of an event loop, which all get a turn between two looks."""
     async with asyncio.timeout(within_s):
-        while not (found := condition()):
+        while not (found := condition()):  # noqa: ASYNC110  # what is waited for sets no event
             await asyncio.sleep(pause_s)
     return found
