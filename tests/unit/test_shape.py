@@ -44,6 +44,26 @@ def test_functions_are_short() -> None:
     assert _share(lengths, 0.95) <= 40
 
 
+def test_what_puts_parts_together_reads_at_a_glance() -> None:
+    too_long = [f"{name} {length}" for name, length in _all_functions() if name.startswith("boot/") and length > 40]
+
+    assert not too_long
+
+
+def test_no_name_needs_another_one_where_it_is_used() -> None:
+    """Two things of one name are the sign of a word with two meanings (rooms.md 3)."""
+    offenders = [
+        f"{path.relative_to(SOURCE)}: {alias.name} as {alias.asname}"
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("raylambda")
+        for alias in node.names
+        if alias.asname is not None
+    ]
+
+    assert not offenders
+
+
 def test_files_are_short() -> None:
     lengths = {str(path.relative_to(SOURCE)): len(path.read_text().splitlines()) for path in FILES}
 
