@@ -44,7 +44,7 @@ async def _measure(
     settings: Settings, rounds: int, calls: int, deploy: Callable[[Any, str], None]
 ) -> tuple[list[float], list[float]]:
     async with open_platform(settings, SystemClock()) as platform:
-        await platform.shell.ready()
+        await platform.driver.ready()
         await _deploy(platform, deploy)
         actor: Any = ray.remote(Bare).options(num_cpus=0).remote()
         await actor.ping.remote()

@@ -17,6 +17,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,11 @@ import uvloop
 from ray.actor import ActorHandle
 
 from raylambda import __version__
-from raylambda.fleet.capacity import FleetPolicy
-from raylambda.fleet.driver import FleetShell
+from raylambda.fleet.driver import FleetDriver
+from raylambda.fleet.environment_orders import EnvironmentOrders
 from raylambda.fleet.fleet import Fleet
 from raylambda.fleet.host_keeper import HostKeeper
-from raylambda.fleet.policy import FixedIdleTime
+from raylambda.fleet.policy import FixedIdleTime, FleetPolicy
 from raylambda.frontdoor.app import create_app
 from raylambda.frontdoor.auth.keys import KeyRing, link_secret, root_key
 from raylambda.frontdoor.auth.signature import AnyKey, Authenticator, SignatureCheck
@@ -37,9 +38,12 @@ from raylambda.frontdoor.code_links import CodeLinks
 from raylambda.frontdoor.front_door import FrontDoor
 from raylambda.frontdoor.server import FrontDoorServer, make_server
 from raylambda.home import PlatformNote, claimed, noted
+from raylambda.hosts.directory import HostDirectory
+from raylambda.hosts.listener import HostListener
 from raylambda.hosts.ports import Cluster, HostSize, HostUnfit, PackageShelf
-from raylambda.hosts.ray_hosts import RayCluster, RayPackages
+from raylambda.hosts.ray_hosts import RayCluster
 from raylambda.hosts.ray_options import HostSizing
+from raylambda.hosts.ray_packages import RayPackages
 from raylambda.logs.keeper import LogKeeper
 from raylambda.model.clock import Clock, SystemClock
 from raylambda.node.host import HostSettings
@@ -51,6 +55,7 @@ from raylambda.queue.rules import RetryPolicy
 from raylambda.scheduling.admission import Admission
 from raylambda.scheduling.follower import Follower
 from raylambda.scheduling.invoker import Invoker
+from raylambda.scheduling.leases import Leases
 from raylambda.scheduling.registry import Registry
 from raylambda.scheduling.store_feed import StoreFeed
 from raylambda.services.lambda_.s3_source import S3Source
@@ -160,12 +165,12 @@ def _stop_if_failed(announcing: asyncio.Task[None], server: FrontDoorServer) -> 
 async def _announce(platform: Platform, settings: Settings, endpoint: str, say: Say) -> None:
     say("Starting a host for execution environments")
     try:
-        await platform.shell.ready()
+        await platform.driver.ready()
     except HostUnfit as error:
         raise BootError(str(error)) from None
     if settings.auth == "none":
         say("WARNING: RAYLAMBDA_AUTH=none: requests are not checked; whoever reaches this port runs code here")
-    for warning in sorted({warning for facts in platform.shell.hosts() for warning in facts.warnings}):
+    for warning in sorted({warning for host in platform.hosts for warning in host.facts.warnings}):
         say(f"WARNING: {warning}")
     say(f"raylambda serves invocations at {endpoint}")
     say('Use it from another terminal: eval "$(raylambda env)"')
@@ -198,7 +203,8 @@ class Platform:
     """The running parts that others look at."""
 
     door: FrontDoor
-    shell: FleetShell
+    driver: FleetDriver
+    hosts: HostDirectory
     invoker: Invoker
     dispatcher: Dispatcher
 
@@ -221,16 +227,17 @@ async def open_platform(
         registry, admission = Registry(random.random), Admission(settings.concurrency)
         fleet = Fleet(_fleet_policy(settings), FixedIdleTime(settings.idle_timeout_s), _new_id)
         shelf = packages or RayPackages(code_store.get)
-        keeper = HostKeeper(cluster or _cluster(settings), shelf, logs.append, clock)
-        shell = FleetShell(fleet, keeper, clock)
-        stack.push_async_callback(shell.close)
-        follower = Follower(StoreFeed(database), registry, admission, shell)
+        hosts = HostDirectory()
+        keeper = HostKeeper(cluster or _cluster(settings), hosts, partial(HostListener, logs.append))
+        driver = FleetDriver(fleet, keeper, EnvironmentOrders(hosts, shelf, clock), clock)
+        stack.push_async_callback(driver.close)
+        follower = Follower(StoreFeed(database), registry, admission, driver)
         database.on_commit(follower.heard)
         await follower.open()
         stack.push_async_callback(follower.close)
-        await shell.open()
+        await driver.open()
 
-        invoker = Invoker(follower, registry, admission, shell)
+        invoker = Invoker(follower, registry, Leases(admission, driver), hosts)
         stack.push_async_callback(invoker.drain, _DRAIN_S)
         dispatcher = Dispatcher(database, invoker, clock, f"front-door-{_new_id()}", _dispatch_settings(settings))
         _run_in_background(stack, dispatcher.run())
@@ -245,13 +252,13 @@ async def open_platform(
             authenticator=_authenticator(settings, clock),
             links=CodeLinks(link_secret(settings.home), clock),
             logs=logs,
-            status=lambda account: _status(settings, admission, shell, dispatcher, account),
-            healthy=lambda: bool(shell.hosts()),
+            status=lambda account: _status(settings, admission, driver, hosts, dispatcher, account),
+            healthy=lambda: bool(hosts),
             fetch_s3=S3Source(settings.region, clock),
             concurrency_limit=settings.concurrency,
             clock=clock,
         )
-        yield Platform(door, shell, invoker, dispatcher)
+        yield Platform(door, driver, hosts, invoker, dispatcher)
 
 
 def _run_in_background(stack: AsyncExitStack, work: Any) -> None:
@@ -327,7 +334,12 @@ def _new_id() -> str:
 
 
 async def _status(
-    settings: Settings, admission: Admission, shell: FleetShell, dispatcher: Dispatcher, account: str
+    settings: Settings,
+    admission: Admission,
+    driver: FleetDriver,
+    hosts: HostDirectory,
+    dispatcher: Dispatcher,
+    account: str,
 ) -> dict[str, Any]:
     nodes = await asyncio.to_thread(ray.nodes)
     return {
@@ -337,8 +349,8 @@ async def _status(
         "store": "sqlite" if settings.database_url is None else settings.database_url.partition(":")[0],
         "ray_address": ray.get_runtime_context().gcs_address,
         "nodes": [_node(node) for node in nodes],
-        "hosts": [_host(facts) for facts in shell.hosts()],
-        "fleet": _seen_by(account, shell.describe()),
+        "hosts": [_host(host.facts) for host in hosts],
+        "fleet": _seen_by(account, driver.describe()),
         "concurrency": {
             place: region for place, region in admission.describe().items() if place.startswith(f"{account}/")
         },
