@@ -8,22 +8,25 @@ import uuid
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from raylambda.boot import BootError
 from raylambda.boot.front_door import authenticator
 from raylambda.boot.ray_cluster import ray_hosts
 from raylambda.boot.status import status
-from raylambda.fleet.capacity import FleetPolicy
-from raylambda.fleet.driver import FleetShell
+from raylambda.fleet.driver import FleetDriver
+from raylambda.fleet.environment_orders import EnvironmentOrders
 from raylambda.fleet.fleet import Fleet
 from raylambda.fleet.host_keeper import HostKeeper
-from raylambda.fleet.policy import FixedIdleTime
+from raylambda.fleet.policy import FixedIdleTime, FleetPolicy
 from raylambda.frontdoor.auth.keys import link_secret
 from raylambda.frontdoor.code_links import CodeLinks
 from raylambda.frontdoor.front_door import FrontDoor
+from raylambda.hosts.directory import HostDirectory
+from raylambda.hosts.listener import HostListener
 from raylambda.hosts.ports import Cluster, PackageShelf
-from raylambda.hosts.ray_hosts import RayPackages
+from raylambda.hosts.ray_packages import RayPackages
 from raylambda.logs.keeper import LogKeeper
 from raylambda.model.clock import Clock
 from raylambda.queue.acceptance import Acceptance
@@ -33,6 +36,7 @@ from raylambda.queue.rules import RetryPolicy
 from raylambda.scheduling.admission import Admission
 from raylambda.scheduling.follower import Follower
 from raylambda.scheduling.invoker import Invoker
+from raylambda.scheduling.leases import Leases
 from raylambda.scheduling.registry import Registry
 from raylambda.scheduling.store_feed import StoreFeed
 from raylambda.services.lambda_.s3_source import S3Source
@@ -50,7 +54,8 @@ class Platform:
     """The running parts that others look at."""
 
     front_door: FrontDoor
-    fleet: FleetShell
+    fleet: FleetDriver
+    hosts: HostDirectory
     invoker: Invoker
     dispatcher: Dispatcher
 
@@ -69,13 +74,13 @@ async def open_platform(
         code_store = LocalCodeStore(settings.home / "packages")
         logs = await stack.enter_async_context(_open_logs(settings, clock))
 
-        hosts, shelf = cluster or ray_hosts(settings), packages or RayPackages(code_store.get)
-        fleet = await stack.enter_async_context(
-            _open_fleet(settings, clock, HostKeeper(hosts, shelf, logs.append, clock))
-        )
+        hosts = HostDirectory()
+        keeper = HostKeeper(cluster or ray_hosts(settings), hosts, partial(HostListener, logs.append))
+        orders = EnvironmentOrders(hosts, packages or RayPackages(code_store.get), clock)
+        fleet = await stack.enter_async_context(_open_fleet(settings, clock, keeper, orders))
         registry, admission = Registry(random.random), Admission(settings.concurrency)
         follower = await stack.enter_async_context(_open_follower(database, registry, admission, fleet))
-        invoker = Invoker(follower, registry, admission, fleet)
+        invoker = Invoker(follower, registry, Leases(admission, fleet), hosts)
         stack.push_async_callback(invoker.drain, _DRAIN_S)
         dispatcher = await stack.enter_async_context(_open_dispatcher(settings, clock, database, invoker))
 
@@ -87,13 +92,13 @@ async def open_platform(
             authenticator=authenticator(settings, clock),
             links=CodeLinks(link_secret(settings.home), clock),
             logs=logs,
-            status=lambda account: status(settings, admission, fleet, dispatcher, account),
-            healthy=lambda: bool(fleet.hosts()),
+            status=lambda account: status(settings, admission, fleet, hosts, dispatcher, account),
+            healthy=lambda: bool(hosts),
             fetch_s3=S3Source(settings.region, clock),
             concurrency_limit=settings.concurrency,
             clock=clock,
         )
-        yield Platform(front_door, fleet, invoker, dispatcher)
+        yield Platform(front_door, fleet, hosts, invoker, dispatcher)
 
 
 def open_database(settings: Settings) -> Database:
@@ -125,9 +130,12 @@ async def _open_logs(settings: Settings, clock: Clock) -> AsyncIterator[LogKeepe
 
 
 @asynccontextmanager
-async def _open_fleet(settings: Settings, clock: Clock, keeper: HostKeeper) -> AsyncIterator[FleetShell]:
+async def _open_fleet(
+    settings: Settings, clock: Clock, keeper: HostKeeper, orders: EnvironmentOrders
+) -> AsyncIterator[FleetDriver]:
     policy = FleetPolicy(max_hosts=1 if settings.ray_address is None else None)
-    driver = FleetShell(Fleet(policy, FixedIdleTime(settings.idle_timeout_s), _new_id), keeper, clock)
+    fleet = Fleet(policy, FixedIdleTime(settings.idle_timeout_s), _new_id)
+    driver = FleetDriver(fleet, keeper, orders, clock)
     try:
         await driver.open()
         yield driver
@@ -137,7 +145,7 @@ async def _open_fleet(settings: Settings, clock: Clock, keeper: HostKeeper) -> A
 
 @asynccontextmanager
 async def _open_follower(
-    database: Database, registry: Registry, admission: Admission, fleet: FleetShell
+    database: Database, registry: Registry, admission: Admission, fleet: FleetDriver
 ) -> AsyncIterator[Follower]:
     follower = Follower(StoreFeed(database), registry, admission, fleet)
     database.on_commit(follower.heard)

@@ -9,14 +9,20 @@ from typing import Any
 import ray
 
 from raylambda import __version__
-from raylambda.fleet.driver import FleetShell
+from raylambda.fleet.driver import FleetDriver
+from raylambda.hosts.directory import HostDirectory
 from raylambda.queue.dispatcher import Dispatcher
 from raylambda.scheduling.admission import Admission
 from raylambda.settings import Settings
 
 
 async def status(
-    settings: Settings, admission: Admission, shell: FleetShell, dispatcher: Dispatcher, account: str
+    settings: Settings,
+    admission: Admission,
+    fleet: FleetDriver,
+    hosts: HostDirectory,
+    dispatcher: Dispatcher,
+    account: str,
 ) -> dict[str, Any]:
     nodes = await asyncio.to_thread(ray.nodes)
     return {
@@ -26,8 +32,8 @@ async def status(
         "store": "sqlite" if settings.database_url is None else settings.database_url.partition(":")[0],
         "ray_address": ray.get_runtime_context().gcs_address,
         "nodes": [_node(node) for node in nodes],
-        "hosts": [_host(facts) for facts in shell.hosts()],
-        "fleet": _seen_by(account, shell.describe()),
+        "hosts": [_host(host.facts) for host in hosts],
+        "fleet": _seen_by(account, fleet.describe()),
         "concurrency": {
             place: region for place, region in admission.describe().items() if place.startswith(f"{account}/")
         },

@@ -93,7 +93,7 @@ async def _announce(platform: Platform, settings: Settings, endpoint: str, say: 
         raise BootError(str(error)) from None
     if settings.auth == "none":
         say("WARNING: RAYLAMBDA_AUTH=none: requests are not checked; whoever reaches this port runs code here")
-    for warning in sorted({warning for facts in platform.fleet.hosts() for warning in facts.warnings}):
+    for warning in sorted({warning for host in platform.hosts for warning in host.facts.warnings}):
         say(f"WARNING: {warning}")
     say(f"raylambda serves invocations at {endpoint}")
     say('Use it from another terminal: eval "$(raylambda env)"')

@@ -1,4 +1,4 @@
-"""Invariants and description of the fleet's books: for tests, for people and for bug reports. Pure."""
+"""What must hold in the fleet's books after every event: for tests. Pure."""
 
 from __future__ import annotations
 
@@ -70,38 +70,3 @@ def _check_environment(environment: Environment, state: FleetState) -> None:
 def _require(holds: bool, otherwise: str) -> None:
     if not holds:
         raise AssertionError(otherwise)
-
-
-def describe(state: FleetState) -> dict[str, object]:
-    """Plain data: hosts with their environments, and what waits."""
-    return {
-        "hosts": [_describe_host(host, state.now) for host in state.hosts.values()],
-        "waiting": {"/".join(pool.key): len(pool.waiting) for pool in state.pools.values() if pool.waiting},
-        "starved": ["/".join(key) for key in state.starved],
-        "environments": dict(Counter(str(e.state) for e in state.environments.values())),
-    }
-
-
-def _describe_host(host: HostRecord, now: float) -> dict[str, object]:
-    return {
-        "host_id": host.host_id,
-        "class": host.host_class.name,
-        "state": "ready" if host.is_ready else "pending",
-        "node_id": host.node_id,
-        "memory_mb": host.memory_mb,
-        "occupied_mb": host.occupied_mb,
-        "environments": [
-            {
-                "environment_id": environment.environment_id,
-                "function": environment.pool.version.name,
-                "version": environment.pool.version.version,
-                "generation": environment.pool.version.generation,
-                "account": environment.pool.version.account,
-                "region": environment.pool.version.region,
-                "state": str(environment.state),
-                "memory_mb": environment.pool.memory_mb,
-                "for_s": round(now - environment.since, 3),
-            }
-            for environment in host.environments.values()
-        ],
-    }

@@ -1,33 +1,37 @@
-"""The async shell of the fleet: feeds it events, has its commands carried out, and hands places to the invoker."""
+"""Drives the fleet: tells it events, has its orders carried out, and hands its leases to those who wait for them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine
 from itertools import count
+from typing import Any
 
+from raylambda.fleet.environment_orders import EnvironmentOrders
 from raylambda.fleet.events import (
+    BootEnvironment,
+    CreateHost,
     FleetCommand,
     FleetEvent,
     GrantLease,
+    HostDied,
     HostFailed,
     HostReady,
-    Lease,
-    LeaseReturned,
+    LeaseGivenBack,
     PlacementAbandoned,
     PlacementRequested,
-    Refusal,
     RefusePlacement,
+    ReleaseHost,
+    StopEnvironment,
     Tick,
     VersionRetired,
 )
 from raylambda.fleet.fleet import Fleet
 from raylambda.fleet.host_keeper import HostKeeper
-from raylambda.hosts.ports import Host, HostUnfit
+from raylambda.hosts.placing import Lease, PlacementRefused, Refusal
+from raylambda.hosts.ports import HostUnfit
 from raylambda.model.clock import Clock
-from raylambda.model.environment import HostFacts
 from raylambda.model.function import FunctionKey, FunctionVersion
 
 _log = logging.getLogger(__name__)
@@ -36,47 +40,35 @@ _TICK_S = 1.0
 _CLOSING = "The platform is shutting down."
 
 
-class PlacementRefused(Exception):
-    """No environment for this call; ``refusal`` says why in one word, ``message`` for people."""
+class FleetDriver:
+    """All methods are called from one event loop. ``sleep`` is the seam through which time passes between ticks.
 
-    def __init__(self, refusal: Refusal, message: str) -> None:
-        super().__init__(message)
-        self.refusal = refusal
-        self.message = message
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a call runs: the lease of an environment, and the host that holds it."""
-
-    lease: Lease
-    host: Host
-
-
-class FleetShell:
-    """All methods are called from one event loop. ``sleep`` is the seam through which time passes between ticks."""
+    Every order is a task that ends with the event that answers it; the task of a host lasts as long as the host.
+    """
 
     def __init__(
         self,
         fleet: Fleet,
         keeper: HostKeeper,
+        environments: EnvironmentOrders,
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._fleet = fleet
         self._keeper = keeper
+        self._environments = environments
         self._clock = clock
         self._sleep = sleep
         self._numbers = count(1)
-        self._placements: dict[int, asyncio.Future[Place]] = {}
+        self._placements: dict[int, asyncio.Future[Lease]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._first_host_told = asyncio.Event()
         self._unfit: str | None = None
-        self._timekeeper: asyncio.Task[None] | None = None
         self._closing = False
 
     async def open(self) -> None:
         """Begin to keep time; the first tick asks for the hosts that are kept as head-room."""
-        self._timekeeper = asyncio.get_running_loop().create_task(self._keep_time())
+        self._spawn(self._keep_time())
 
     async def ready(self) -> None:
         """Wait until the first host runs; raises ``HostUnfit`` when its node cannot isolate functions as demanded."""
@@ -85,71 +77,71 @@ class FleetShell:
             raise HostUnfit(self._unfit)
 
     async def close(self) -> None:
-        """Refuse who waits, and release every host, with everything in it."""
+        """Refuse who waits, and release every host, with everything in it; the fleet is told nothing more."""
         self._closing = True
-        if self._timekeeper is not None:
-            self._timekeeper.cancel()
-            await asyncio.gather(self._timekeeper, return_exceptions=True)
         for answer in self._placements.values():
-            _fail(answer, PlacementRefused(Refusal.NO_CAPACITY, _CLOSING))
+            if not answer.done():
+                answer.set_exception(PlacementRefused(Refusal.NO_CAPACITY, _CLOSING))
         self._placements.clear()
-        await self._keeper.close()
+        await self._keeper.release_all()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def place(self, version: FunctionVersion) -> Place:
-        """Get an environment of the version, warm or new; raises ``PlacementRefused``. Return it by ``give_back``."""
+    async def place(self, version: FunctionVersion) -> Lease:
+        """Get an environment of the version, warm or new; raises ``PlacementRefused``. Whoever is cancelled holds no lease."""
         if self._closing:
             raise PlacementRefused(Refusal.NO_CAPACITY, _CLOSING)
         placement_id = next(self._numbers)
-        answer: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Lease] = asyncio.get_running_loop().create_future()
         self._placements[placement_id] = answer
-        self._feed(PlacementRequested(placement_id, version))
+        self._tell(PlacementRequested(placement_id, version))
         try:
             return await answer
         except asyncio.CancelledError:
-            self._abandon(placement_id, answer)
+            if self._placements.pop(placement_id, None) is not None:
+                self._tell(PlacementAbandoned(placement_id))
+            elif not answer.cancelled() and answer.exception() is None:
+                self.give_back(answer.result(), reusable=True)
             raise
 
-    def _abandon(self, placement_id: int, answer: asyncio.Future[Place]) -> None:
-        if self._placements.pop(placement_id, None) is not None:
-            self._feed(PlacementAbandoned(placement_id))
-        elif not answer.cancelled() and answer.exception() is None:
-            self.give_back(answer.result().lease, reusable=True)
-
     def give_back(self, lease: Lease, *, reusable: bool) -> None:
-        self._feed(LeaseReturned(lease, reusable))
+        """The caller of ``place`` is done; a second time changes nothing."""
+        self._tell(LeaseGivenBack(lease, reusable))
 
     def lose(self, host_id: str) -> None:
-        """A call found out that this host is gone."""
-        self._keeper.lose(host_id, self._feed)
+        """A call found out that this host is gone; it is forgotten, and shut down in the background."""
+        self._tell(HostDied(host_id))
 
     def retire(self, key: FunctionKey, current: frozenset[tuple[str, str]]) -> None:
         """Only these (version, generation) pairs of the function serve from now on."""
-        self._feed(VersionRetired(key, current))
+        self._tell(VersionRetired(key, current))
 
     def tick(self) -> None:
         """Tell the fleet the time."""
-        self._feed(Tick())
-
-    def hosts(self) -> tuple[HostFacts, ...]:
-        return tuple(host.facts for host in self._keeper.hosts())
+        self._tell(Tick())
 
     def describe(self) -> dict[str, object]:
+        """Hosts and their environments, as plain data."""
         return self._fleet.describe()
 
-    def _feed(self, event: FleetEvent) -> None:
-        for command in self._fleet.handle(event, self._clock.monotonic()):
-            self._carry_out(command)
-        self._note_first_host(event)
+    def explain(self, key: FunctionKey) -> dict[str, object]:
+        """Why one function gets what it gets, as plain data; ``at`` is in seconds since the epoch."""
+        return self._fleet.explain(key, self._clock.now() - self._clock.monotonic())
 
-    def _note_first_host(self, event: FleetEvent) -> None:
-        if self._first_host_told.is_set():
+    def _tell(self, event: FleetEvent) -> None:
+        if self._closing:
             return
         match event:
             case HostReady():
                 self._first_host_told.set()
-            case HostFailed(error=error, unfit=True):
+            case HostFailed(error=error, unfit=True) if not self._first_host_told.is_set():
                 self._unfit = error
                 self._first_host_told.set()
+            case HostDied(host_id):
+                self._spawn(self._keeper.release(host_id))
+        for command in self._fleet.handle(event, self._clock.monotonic()):
+            self._carry_out(command)
 
     def _carry_out(self, command: FleetCommand) -> None:
         match command:
@@ -159,11 +151,27 @@ class FleetShell:
                     # The taker has had no turn yet to say that it was cancelled; after this turn the lease goes back.
                     asyncio.get_running_loop().call_soon(lambda: self.give_back(lease, reusable=True))
                 else:
-                    answer.set_result(Place(lease, self._keeper.host(lease.host_id)))
+                    answer.set_result(lease)
             case RefusePlacement(placement_id, refusal, message):
-                _fail(self._placements.pop(placement_id), PlacementRefused(refusal, message))
-            case _ if not self._closing:
-                self._keeper.carry_out(command, self._feed)
+                answer = self._placements.pop(placement_id)
+                if not answer.done():
+                    answer.set_exception(PlacementRefused(refusal, message))
+            case CreateHost():
+                self._spawn(self._keeper.keep(command, self._tell))
+            case ReleaseHost(host_id):
+                self._spawn(self._keeper.release(host_id))
+            case BootEnvironment():
+                self._spawn(self._answer(self._environments.boot(command)))
+            case StopEnvironment():
+                self._spawn(self._answer(self._environments.stop(command)))
+
+    async def _answer(self, carried_out: Awaitable[FleetEvent]) -> None:
+        self._tell(await carried_out)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _keep_time(self) -> None:
         while True:
@@ -172,8 +180,3 @@ class FleetShell:
             except Exception:
                 _log.exception("the fleet failed at a tick; time goes on")
             await self._sleep(_TICK_S)
-
-
-def _fail(answer: asyncio.Future[Place], error: PlacementRefused) -> None:
-    if not answer.done():
-        answer.set_exception(error)

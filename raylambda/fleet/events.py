@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
+from raylambda.hosts.placing import Lease, Refusal
 from raylambda.hosts.ports import HostClass
 from raylambda.model.function import FunctionKey, FunctionVersion
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """One environment in the hands of one placement, until ``LeaseReturned``.
-
-    ``cold`` is true when the environment was started while the placement waited for one.
-    """
-
-    placement_id: int
-    environment_id: str
-    host_id: str
-    cold: bool
-
 
 # -- events ------------------------------------------------------------------------------------------------------------
 
@@ -35,7 +21,7 @@ class PlacementRequested:
 
 @dataclass(frozen=True, slots=True)
 class PlacementAbandoned:
-    """The caller no longer waits. A placement that was granted by then is returned as a lease instead."""
+    """The caller no longer waits. A placement that was granted by then is given back as a lease instead."""
 
     placement_id: int
 
@@ -62,7 +48,7 @@ class HostFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class HostLost:
+class HostDied:
     """A host died, with all its environments. May be told more than once."""
 
     host_id: str
@@ -70,14 +56,14 @@ class HostLost:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentReady:
-    """``StartEnvironment`` succeeded."""
+    """``BootEnvironment`` succeeded."""
 
     environment_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentFailed:
-    """``StartEnvironment`` failed on a host that goes on."""
+    """``BootEnvironment`` failed on a host that goes on."""
 
     environment_id: str
     error: str
@@ -91,8 +77,8 @@ class EnvironmentGone:
 
 
 @dataclass(frozen=True, slots=True)
-class LeaseReturned:
-    """The caller is done. Returning a lease again, or one whose host was lost, changes nothing."""
+class LeaseGivenBack:
+    """The caller is done. Giving a lease back again, or one whose host died, changes nothing."""
 
     lease: Lease
     reusable: bool
@@ -116,30 +102,17 @@ FleetEvent = (
     | PlacementAbandoned
     | HostReady
     | HostFailed
-    | HostLost
+    | HostDied
     | EnvironmentReady
     | EnvironmentFailed
     | EnvironmentGone
-    | LeaseReturned
+    | LeaseGivenBack
     | VersionRetired
     | Tick
 )
 
 
 # -- commands ----------------------------------------------------------------------------------------------------------
-
-
-class Refusal(StrEnum):
-    """Why a placement gets no environment."""
-
-    START_RATE = "start rate"
-    """The function starts environments faster than AWS's scaling rate."""
-    UNPLACEABLE = "unplaceable"
-    """The cluster cannot hold such a host."""
-    NO_CAPACITY = "no capacity"
-    """Nothing became free within the time limit."""
-    START_FAILED = "start failed"
-    """The host could not make the environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +132,8 @@ class ReleaseHost:
 
 
 @dataclass(frozen=True, slots=True)
-class StartEnvironment:
-    """Answered by ``EnvironmentReady``, ``EnvironmentFailed``, or ``HostLost``."""
+class BootEnvironment:
+    """Answered by ``EnvironmentReady``, ``EnvironmentFailed``, or ``HostDied``."""
 
     environment_id: str
     host_id: str
@@ -169,7 +142,7 @@ class StartEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class StopEnvironment:
-    """Answered by ``EnvironmentGone`` or ``HostLost``."""
+    """Answered by ``EnvironmentGone`` or ``HostDied``."""
 
     environment_id: str
     host_id: str
@@ -187,4 +160,4 @@ class RefusePlacement:
     message: str
 
 
-FleetCommand = CreateHost | ReleaseHost | StartEnvironment | StopEnvironment | GrantLease | RefusePlacement
+FleetCommand = CreateHost | ReleaseHost | BootEnvironment | StopEnvironment | GrantLease | RefusePlacement

@@ -1,173 +1,67 @@
-"""The async half of the fleet's commands about hosts: make and release hosts, start and stop environments, listen."""
+"""Carries out the fleet's orders about hosts: makes them, has them listened to, and releases them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Callable
 
-from raylambda.fleet.events import (
-    CreateHost,
-    EnvironmentFailed,
-    EnvironmentGone,
-    EnvironmentReady,
-    FleetEvent,
-    HostFailed,
-    HostLost,
-    HostReady,
-    ReleaseHost,
-    StartEnvironment,
-    StopEnvironment,
-)
-from raylambda.hosts.ports import Cluster, Host, HostNotMade, HostUnfit, PackageShelf, StartRefused, Unplaceable
-from raylambda.hosts.ports import HostLost as HostIsLost
-from raylambda.model.clock import Clock
-from raylambda.model.environment import EnvironmentExited, HostEvent, LogLines
-from raylambda.model.environment import StartEnvironment as StartOrder
-from raylambda.model.log_names import log_stream_name
+from raylambda.fleet.events import CreateHost, EnvironmentGone, FleetEvent, HostDied, HostFailed, HostReady
+from raylambda.hosts.directory import HostDirectory
+from raylambda.hosts.listener import Exited, HostListener
+from raylambda.hosts.ports import Cluster, Host, HostLost, HostNotMade, HostUnfit, Unplaceable
 
 _log = logging.getLogger(__name__)
 
-LogSink = Callable[[LogLines], None]
-Feed = Callable[[FleetEvent], None]
+Tell = Callable[[FleetEvent], None]
+"""How the fleet hears what came of an order."""
+
+MakeListener = Callable[[Host, Exited], HostListener]
 
 
 class HostKeeper:
-    """Holds the hosts, and answers every command with one event through ``feed``, whatever happens.
+    """Keeps the directory of hosts: a host is in it from the moment it runs until it is released or lost."""
 
-    Each host has one listener (``Host.events``, a long poll). A host that fails a call with ``HostLost``, or whose listener
-    hears nothing for ``silence_s``, is lost: it is forgotten at once and shut down in the background. Ray reports processes that
-    ended within seconds; a host that is frozen it never reports, and a node that is silent only after a minute, which is
-    as long as clients wait. So the silence is what bounds how long calls wait there.
-    """
-
-    def __init__(
-        self, cluster: Cluster, packages: PackageShelf, logs: LogSink, clock: Clock, silence_s: float = 30.0
-    ) -> None:
+    def __init__(self, cluster: Cluster, hosts: HostDirectory, make_listener: MakeListener) -> None:
         self._cluster = cluster
-        self._packages = packages
-        self._logs = logs
-        self._clock = clock
-        self._silence_s = silence_s
-        self._hosts: dict[str, Host] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._hosts = hosts
+        self._make_listener = make_listener
+        self._listeners: dict[str, HostListener] = {}
 
-    def host(self, host_id: str) -> Host:
-        return self._hosts[host_id]
-
-    def hosts(self) -> tuple[Host, ...]:
-        return tuple(self._hosts.values())
-
-    def carry_out(self, command: CreateHost | ReleaseHost | StartEnvironment | StopEnvironment, feed: Feed) -> None:
-        """Begin to carry the command out."""
-        match command:
-            case CreateHost():
-                self._spawn(self._create(command, feed))
-            case ReleaseHost():
-                self._spawn(self._release(self._hosts.pop(command.host_id)))
-            case StartEnvironment():
-                self._spawn(self._start(command, self._hosts[command.host_id], feed))
-            case StopEnvironment():
-                self._spawn(self._stop(command, self._hosts[command.host_id], feed))
-
-    def lose(self, host_id: str, feed: Feed) -> None:
-        """Forget a host that is gone, or counts as gone; a second time changes nothing."""
-        host = self._hosts.pop(host_id, None)
-        if host is not None:
-            self._spawn(self._release(host))
-            feed(HostLost(host_id))
-
-    async def close(self) -> None:
-        """Release every host and end what is under way."""
-        hosts = self.hosts()
-        self._hosts.clear()
-        await asyncio.gather(*(self._release(host) for host in hosts))
-        tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _create(self, command: CreateHost, feed: Feed) -> None:
+    async def keep(self, order: CreateHost, tell: Tell) -> None:
+        """Make a host and stay with it until its end: tells ``HostReady`` and at last ``HostDied``, or ``HostFailed``."""
+        host_id = order.host_id
         try:
-            host = await self._cluster.create_host(command.host_id, command.host_class, command.at_least_mb)
+            host = await self._cluster.create_host(host_id, order.host_class, order.at_least_mb)
         except Unplaceable as error:
-            feed(HostFailed(command.host_id, str(error), unplaceable=True))
-        except (HostNotMade, HostIsLost) as error:
-            _log.warning("host %s was not made: %s", command.host_id, error)
-            feed(HostFailed(command.host_id, str(error), unplaceable=False, unfit=isinstance(error, HostUnfit)))
+            tell(HostFailed(host_id, str(error), unplaceable=True))
+        except (HostNotMade, HostUnfit, HostLost) as error:
+            _log.warning("host %s was not made: %s", host_id, error)
+            tell(HostFailed(host_id, str(error), unplaceable=False, unfit=isinstance(error, HostUnfit)))
         except Exception as error:
-            _log.exception("host %s was not made", command.host_id)
-            feed(HostFailed(command.host_id, str(error), unplaceable=False))
+            _log.exception("host %s was not made", host_id)
+            tell(HostFailed(host_id, str(error), unplaceable=False))
         else:
-            self._hosts[command.host_id] = host
-            self._spawn(self._listen(command.host_id, host, feed))
-            feed(HostReady(command.host_id, host.facts.node_id, host.size.memory_mb))
+            listener = self._make_listener(host, lambda environment_id: tell(EnvironmentGone(environment_id)))
+            self._listeners[host_id] = listener
+            self._hosts.add(host)
+            tell(HostReady(host_id, host.facts.node_id, host.size.memory_mb))
+            await listener.listen()
+            tell(HostDied(host_id))
 
-    async def _release(self, host: Host) -> None:
+    async def release(self, host_id: str) -> None:
+        """Forget a host at once and shut it down; its last words are heard. One that is not there is no error."""
+        host = self._hosts.remove(host_id)
+        if host is None:
+            return
+        listener = self._listeners.pop(host_id)
+        listener.stop()
         try:
             last_words = await self._cluster.release_host(host)
         except Exception:
-            _log.exception("host %s was not released", host.facts.host_id)
+            _log.exception("host %s was not released", host_id)
         else:
-            for event in last_words:
-                if isinstance(event, LogLines):
-                    # In a thread, for it writes files; a host that floods waits for its own lines.
-                    await asyncio.to_thread(self._logs, event)
+            await listener.hear(last_words)
 
-    async def _start(self, command: StartEnvironment, host: Host, feed: Feed) -> None:
-        version, environment_id = command.version, command.environment_id
-        try:
-            package = await self._packages.package(version.code_sha256)
-            stream = log_stream_name(version, environment_id, self._clock.now())
-            order = StartOrder(environment_id, version, stream, package)
-            await host.start(order, f"start {version.name}:{version.version}")
-        except HostIsLost:
-            self.lose(command.host_id, feed)
-        except StartRefused as error:
-            feed(EnvironmentFailed(environment_id, str(error)))
-        except Exception:
-            _log.exception("environment %s did not start", environment_id)
-            feed(EnvironmentFailed(environment_id, "The host failed to start an execution environment."))
-        else:
-            feed(EnvironmentReady(environment_id))
-
-    async def _stop(self, command: StopEnvironment, host: Host, feed: Feed) -> None:
-        try:
-            await host.stop(command.environment_id)
-        except HostIsLost:
-            self.lose(command.host_id, feed)
-            return
-        except Exception:
-            _log.exception("environment %s did not stop in order", command.environment_id)
-        feed(EnvironmentGone(command.environment_id))
-
-    async def _listen(self, host_id: str, host: Host, feed: Feed) -> None:
-        while host_id in self._hosts:
-            try:
-                async with asyncio.timeout(self._silence_s):
-                    events = await host.events()
-            except HostIsLost:
-                self.lose(host_id, feed)
-            except TimeoutError:
-                _log.error("host %s has said nothing for %g seconds: it counts as lost", host_id, self._silence_s)
-                self.lose(host_id, feed)
-            except Exception:
-                _log.exception("host %s cannot be listened to: it counts as lost", host_id)
-                self.lose(host_id, feed)
-            else:
-                await self._take(events, feed)
-
-    async def _take(self, events: Sequence[HostEvent], feed: Feed) -> None:
-        for event in events:
-            match event:
-                case LogLines():
-                    # In a thread, for it writes files; a host that floods waits for its own lines.
-                    await asyncio.to_thread(self._logs, event)
-                case EnvironmentExited():
-                    feed(EnvironmentGone(event.environment_id))
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def release_all(self) -> None:
+        await asyncio.gather(*(self.release(host.facts.host_id) for host in self._hosts))

@@ -1,20 +1,29 @@
-"""Who waits for an environment, and who gets which. Pure."""
+"""Who waits for an environment, who gets which, and who was refused. Pure."""
 
 from __future__ import annotations
 
-from raylambda.fleet.capacity import Capacity, FleetPolicy
-from raylambda.fleet.events import (
-    GrantLease,
-    Lease,
-    PlacementAbandoned,
-    PlacementRequested,
-    Refusal,
-    RefusePlacement,
-)
+from collections import OrderedDict, deque
+from typing import NamedTuple
+
+from raylambda.fleet.capacity import Capacity
+from raylambda.fleet.events import GrantLease, PlacementAbandoned, PlacementRequested, RefusePlacement
 from raylambda.fleet.host_supply import HostSupply
-from raylambda.fleet.start_rate import StartRate
-from raylambda.fleet.state import GONE, LEASED, QUEUED, Environment, FleetState, Pool
+from raylambda.fleet.policy import FleetPolicy, StartRate
+from raylambda.fleet.state import GONE, IDLE, LEASED, QUEUED, Environment, FleetState, HostRecord, Pool
+from raylambda.hosts.placing import Lease, Refusal
+from raylambda.model.function import FunctionKey
 from raylambda.model.limits import STARTS_PER_FUNCTION, STARTS_WINDOW_S
+
+_REFUSALS_OF_A_FUNCTION = 20
+_FUNCTIONS_WITH_REFUSALS = 500
+
+
+class PastRefusal(NamedTuple):
+    """A placement that got no environment: when, why in one word, and why for people."""
+
+    at: float
+    refusal: Refusal
+    message: str
 
 
 class Placements:
@@ -29,6 +38,7 @@ class Placements:
         self._policy = policy
         self._start_rate = StartRate(STARTS_PER_FUNCTION, STARTS_WINDOW_S)
         self._waiting: dict[int, Pool] = {}
+        self._refusals: OrderedDict[FunctionKey, deque[PastRefusal]] = OrderedDict()
 
     def requested(self, event: PlacementRequested) -> None:
         """Lease the environment that was used last, if one is idle; otherwise wait for one, and start one."""
@@ -60,6 +70,13 @@ class Placements:
                 self._capacity.stop(environment)
         self._state.drop_pool_if_unused(pool)
 
+    def idle_again(self, environment: Environment) -> None:
+        """The environment is free: for who waits for it, or else its room for who is starved."""
+        self._state.move(environment, IDLE)
+        self.serve(environment.pool)
+        if self._state.starved and environment.state is IDLE:
+            self.retry_starved(environment.host.host_class.name)
+
     def _start_missing(self, pool: Pool) -> None:
         while pool.unmet > 0 and self._capacity.start_one(pool):
             pass
@@ -88,8 +105,20 @@ class Placements:
         self._state.order(GrantLease(lease))
 
     def refuse(self, placement_id: int, refusal: Refusal, message: str) -> None:
-        if self._forget(placement_id) is not None:
-            self._state.order(RefusePlacement(placement_id, refusal, message))
+        """Also noted, for who asks why: the last refusals of the functions that were refused last."""
+        pool = self._forget(placement_id)
+        if pool is None:
+            return
+        self._state.order(RefusePlacement(placement_id, refusal, message))
+        noted = self._refusals.setdefault(pool.function_key, deque(maxlen=_REFUSALS_OF_A_FUNCTION))
+        noted.append(PastRefusal(self._state.now, refusal, message))
+        self._refusals.move_to_end(pool.function_key)
+        if len(self._refusals) > _FUNCTIONS_WITH_REFUSALS:
+            self._refusals.popitem(last=False)
+
+    def refusals(self, key: FunctionKey) -> tuple[PastRefusal, ...]:
+        """The function's last refusals, oldest first."""
+        return tuple(self._refusals.get(key, ()))
 
     def refuse_unmet(self, pool: Pool, refusal: Refusal, message: str) -> None:
         """Refuse the placements for which no start is under way: the newest, for starts serve the oldest."""
@@ -97,6 +126,14 @@ class Placements:
             self.refuse(placement_id, refusal, message)
         self._state.starved.pop(pool.key, None)
         self._state.drop_pool_if_unused(pool)
+
+    def starved_for(self, host: HostRecord) -> list[Pool]:
+        """The pools that wait for room such as this host would have brought at least."""
+        return [
+            pool
+            for pool in self._state.starved.values()
+            if pool.host_class == host.host_class and pool.memory_mb >= host.at_least_mb
+        ]
 
     def retry_starved(self, host_class: str) -> None:
         """Room may have come on hosts of this class: those who wait for it try again, in the order of their first failure."""
@@ -109,14 +146,12 @@ class Placements:
         for placement_id, pool in tuple(self._waiting.items()):
             limit_s = self._policy.waits_s(pool.host_class.options)
             if self._state.now - pool.waiting[placement_id] >= limit_s:
-                self.refuse(placement_id, Refusal.NO_CAPACITY, self._no_capacity(pool, limit_s))
+                error = self._supply.last_error(pool.host_class.name)
+                because = f" The last host that was asked for failed: {error}" if error else ""
+                message = f"No execution environment became available within {limit_s:g} seconds.{because}"
+                self.refuse(placement_id, Refusal.NO_CAPACITY, message)
                 self.serve(pool)
         self._start_rate.prune(self._state.now)
-
-    def _no_capacity(self, pool: Pool, limit_s: float) -> str:
-        error = self._supply.last_error(pool.host_class.name)
-        because = f" The last host that was asked for failed: {error}" if error else ""
-        return f"No execution environment became available within {limit_s:g} seconds.{because}"
 
     def _forget(self, placement_id: int) -> Pool | None:
         pool = self._waiting.pop(placement_id, None)

@@ -19,8 +19,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
-from raylambda.fleet.events import FleetCommand, FleetEvent, Lease
+from raylambda.fleet.events import FleetCommand, FleetEvent, Tick
+from raylambda.hosts.placing import Lease
 from raylambda.hosts.ports import HostClass
 from raylambda.model.function import FunctionKey, FunctionVersion
 
@@ -47,6 +49,8 @@ TRANSITIONS: dict[EnvironmentState, frozenset[EnvironmentState]] = {
     STOPPING: frozenset({GONE}),
     GONE: frozenset(),
 }
+
+_STORY_ENTRIES = 20
 
 _OCCUPIES = frozenset({STARTING, IDLE, LEASED, STOPPING})
 _PLANNED = frozenset({QUEUED, STARTING, IDLE, LEASED})
@@ -116,9 +120,21 @@ class HostRecord:
         return self.is_ready and not self.leaving
 
 
+class StoryEntry(NamedTuple):
+    """One step of an environment: when, which kind of event caused it, and the states before (none at first) and after."""
+
+    at: float
+    cause: type[FleetEvent]
+    before: EnvironmentState | None
+    after: EnvironmentState
+
+
 @dataclass(slots=True, eq=False)
 class Environment:
-    """One environment; ``since`` is the time of its last transition, ``lease`` is set while it is leased."""
+    """One environment; ``since`` is the time of its last transition, ``lease`` is set while it is leased.
+
+    ``story`` holds its last steps, oldest first.
+    """
 
     environment_id: str
     pool: Pool
@@ -127,15 +143,17 @@ class Environment:
     since: float
     lease: Lease | None = None
     served: bool = False
+    story: deque[StoryEntry] = field(default_factory=lambda: deque(maxlen=_STORY_ENTRIES))
 
 
 class FleetState:
-    """The books. ``Fleet`` decides; only ``add``, ``move`` and ``drop_*`` change sums and indexes.
+    """The books. ``Fleet`` decides; only ``add``, ``move`` and ``drop_pool_if_unused`` change
+    sums and indexes.
 
-    ``begin`` opens a turn: the time, its cause (number and name of the event), and no commands yet.
+    ``begin`` opens a turn: the time, what caused it, and no commands yet.
     """
 
-    def __init__(self, log_entries: int = 4_000) -> None:
+    def __init__(self) -> None:
         self.now = 0.0
         self.commands: list[FleetCommand] = []
         self.hosts: dict[str, HostRecord] = {}
@@ -144,18 +162,12 @@ class FleetState:
         self.functions: dict[FunctionKey, dict[PoolKey, Pool]] = {}
         self.idle: dict[str, Environment] = {}
         self.starved: dict[PoolKey, Pool] = {}
-        self._turn = 0
-        self._cause = ""
-        self._log: deque[tuple[float, int, str, str, str, str]] = deque(maxlen=log_entries)
+        self._cause: type[FleetEvent] = Tick
 
     def begin(self, event: FleetEvent, now: float) -> None:
         self.now = now
         self.commands = []
-        self._turn += 1
-        self._cause = type(event).__name__
-
-    def note(self, subject: str, before: str, after: str) -> None:
-        self._log.append((self.now, self._turn, self._cause, subject, before, after))
+        self._cause = type(event)
 
     def order(self, command: FleetCommand) -> None:
         self.commands.append(command)
@@ -179,19 +191,6 @@ class FleetState:
         if not siblings:
             del self.functions[pool.function_key]
 
-    def add_host(self, host: HostRecord) -> None:
-        self.hosts[host.host_id] = host
-        self.note(host.host_id, "", "pending")
-
-    def host_is_ready(self, host: HostRecord, node_id: str, memory_mb: int) -> None:
-        host.node_id, host.memory_mb, host.empty_since = node_id, memory_mb, self.now
-        self.note(host.host_id, "pending", "ready")
-
-    def drop_host(self, host: HostRecord) -> None:
-        """Forget the host; its environments must be gone."""
-        del self.hosts[host.host_id]
-        self.note(host.host_id, "ready" if host.is_ready else "pending", "gone")
-
     def add(self, environment_id: str, pool: Pool, host: HostRecord) -> Environment:
         """Queue a new environment on the host."""
         environment = Environment(environment_id, pool, host, QUEUED, self.now)
@@ -201,7 +200,7 @@ class FleetState:
         host.environments[environment_id] = environment
         host.queue.append(environment)
         host.planned_mb += pool.memory_mb
-        self.note(environment_id, "", QUEUED)
+        environment.story.append(StoryEntry(self.now, self._cause, None, QUEUED))
         return environment
 
     def move(self, environment: Environment, to: EnvironmentState) -> None:
@@ -229,7 +228,7 @@ class FleetState:
         host.planned_mb += ((to in _PLANNED) - (before in _PLANNED)) * pool.memory_mb
         if to is GONE:
             self._forget(environment)
-        self.note(environment_id, before, to)
+        environment.story.append(StoryEntry(self.now, self._cause, before, to))
 
     def _forget(self, environment: Environment) -> None:
         environment_id, host = environment.environment_id, environment.host
@@ -237,14 +236,6 @@ class FleetState:
         del host.environments[environment_id]
         if not host.environments:
             host.empty_since = self.now
-
-    def story(self, subject: str) -> list[dict[str, object]]:
-        """How an environment or a host got where it is, oldest first, as far as the log goes back."""
-        return [
-            {"at": at, "turn": turn, "cause": cause, "from": before, "to": after}
-            for at, turn, cause, name, before, after in self._log
-            if name == subject
-        ]
 
     def hosts_of(self, host_class: str) -> list[HostRecord]:
         return [host for host in self.hosts.values() if host.host_class.name == host_class]

@@ -1,7 +1,7 @@
 """The seams between scheduling and the cluster: hosts, and what makes them.
 
-``actor.py`` implements them over Ray (``host.invoke.remote``); ``raylambda.testing`` ships fakes that pass the same tests;
-a socket path to a host is one more implementation of ``Host``. Nothing above these protocols knows what carries a call.
+``ray_hosts`` implements them over Ray (``host.invoke.remote``), ``raylambda.testing.hosts`` in memory; both pass the same
+tests, and a socket path to a host is one more implementation of ``Host``. Nothing above knows what carries a call.
 
 Promises:
 
@@ -13,7 +13,7 @@ Promises:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ from raylambda.model.environment import (
     EnvironmentStopped,
     HostEvent,
     HostFacts,
+    HostUnfit,
     NoSuchEnvironment,
     StartEnvironment,
     StartRefused,
@@ -37,6 +38,7 @@ __all__ = [
     "HostLost",
     "HostNotMade",
     "HostSize",
+    "HostUnfit",
     "NoSuchEnvironment",
     "PackageShelf",
     "StartRefused",
@@ -54,10 +56,6 @@ class Unplaceable(Exception):
 
 class HostNotMade(Exception):
     """No host could be made now (no room in the cluster, say); trying later may help. The text says what happened."""
-
-
-class HostUnfit(HostNotMade):
-    """The node cannot isolate functions as the settings demand; the text says what is missing, and the way out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +99,10 @@ class Host(Protocol):
         """Wait (seconds at most) for log lines and exits since the last call; the one listener gets each event once."""
         ...
 
+    async def describe(self) -> Sequence[Mapping[str, object]]:
+        """What the host says of its environments, for people; each has an ``environment_id``."""
+        ...
+
 
 class Cluster(Protocol):
     """Makes hosts and takes them back."""
@@ -108,8 +110,9 @@ class Cluster(Protocol):
     async def create_host(self, host_id: str, host_class: HostClass, at_least_mb: int) -> Host:
         """Create one host that holds ``at_least_mb`` or more, and wait until it runs.
 
-        Raises ``Unplaceable`` when no node can meet the options as the cluster is now, and ``HostNotMade`` for every
-        other reason (no room within the time limit, the host died while it started).
+        Raises ``Unplaceable`` when no node can meet the options as the cluster is now, ``HostUnfit`` when the node cannot
+        isolate functions, and ``HostNotMade`` for every other reason (no room within the time limit, the host died while
+        it started).
         """
         ...
 

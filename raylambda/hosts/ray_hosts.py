@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -33,14 +32,11 @@ from raylambda.model.environment import (
 )
 from raylambda.model.invocation import Invocation, InvocationResult
 from raylambda.model.packing import pack_invocation, unpack_result
-from raylambda.node.sandbox.contract import SandboxError
-from raylambda.store.codestore import CodeMissing
-from raylambda.store.errors import StoreUnavailable
 
 _log = logging.getLogger(__name__)
 
 MakeActor = Callable[[str, HostSize, dict[str, Any]], ActorHandle[Any]]
-"""(host id, size, Ray options) -> the new actor; ``boot.py`` decorates ``environment.host.Host``."""
+"""(host id, size, Ray options) -> the new actor; ``boot`` decorates ``node.host_actor.HostActor``."""
 
 
 class RayHost:
@@ -75,6 +71,10 @@ class RayHost:
     async def events(self) -> Sequence[HostEvent]:
         events: Sequence[HostEvent] = await self._call(self._actor.events, "events")
         return events
+
+    async def describe(self) -> Sequence[Mapping[str, object]]:
+        said: Mapping[str, Sequence[Mapping[str, object]]] = await self._call(self._actor.describe, "describe")
+        return said["environments"]
 
     async def shut_down(self, patience_s: float) -> Sequence[HostEvent]:
         """Let the host end its environments, then end the actor; returns what the host had left to say."""
@@ -182,7 +182,7 @@ class RayCluster:
             raise Unplaceable(_first_line(error)) from None
         except RayError as error:
             cause = error.cause if isinstance(error, RayTaskError) else None
-            raise HostUnfit(str(cause)) if isinstance(cause, SandboxError) else HostNotMade(_gist(error)) from None
+            raise HostUnfit(str(cause)) if isinstance(cause, HostUnfit) else HostNotMade(_gist(error)) from None
         return facts
 
     async def release_host(self, host: Host) -> Sequence[HostEvent]:
@@ -195,39 +195,6 @@ def node_offers() -> list[NodeOffer]:
     """What the nodes that are alive have in all."""
     nodes = ray.nodes()  # type: ignore[no-untyped-call]
     return [NodeOffer(node["Resources"], node.get("Labels") or {}) for node in nodes if node["Alive"]]
-
-
-class RayPackages:
-    """A ``PackageShelf``: packages are read from the code store (``get``) and put into Ray's object store once each.
-
-    The last ``keep`` packages stay there, for the starts of the same function on other nodes.
-    """
-
-    def __init__(self, get: Callable[[str], bytes], keep: int = 8) -> None:
-        self._get = get
-        self._keep = keep
-        self._shelf: OrderedDict[str, asyncio.Future[list[Any]]] = OrderedDict()
-
-    async def package(self, code_sha256: str) -> list[Any]:
-        shelved = self._shelf.get(code_sha256)
-        if shelved is None:
-            shelved = asyncio.ensure_future(asyncio.to_thread(self._put, code_sha256))
-            self._shelf[code_sha256] = shelved
-            shelved.add_done_callback(lambda done: self._tidy(code_sha256, done))
-        self._shelf.move_to_end(code_sha256)
-        return await asyncio.shield(shelved)
-
-    def _put(self, code_sha256: str) -> list[Any]:
-        try:
-            return [ray.put(self._get(code_sha256))]
-        except (CodeMissing, StoreUnavailable) as error:
-            raise StartRefused(f"The function's code package cannot be read: {error}") from error
-
-    def _tidy(self, code_sha256: str, done: asyncio.Future[list[Any]]) -> None:
-        if done.cancelled() or done.exception() is not None:
-            self._shelf.pop(code_sha256, None)
-        while len(self._shelf) > self._keep:
-            self._shelf.popitem(last=False)
 
 
 def _gist(error: Exception) -> str:

@@ -7,7 +7,7 @@ data only.
 * ``names``, ``arn``      how a client names a function, and what AWS prints back
 * ``function``            what the data plane must know of a function: ``FunctionVersion``, ``Alias``, ``FunctionRecord``
 * ``invocation``          one event on its way in, and its result on the way out
-* ``carriage``           how an invocation travels to its host
+* ``packing``             how an invocation travels to its host
 * ``environment``         what front door and host say to each other about execution environments
 * ``ray_options``         the options of a host class
 * ``limits``, ``errors``  AWS's numbers and AWS's wire errors

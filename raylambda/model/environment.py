@@ -23,6 +23,10 @@ class StartRefused(Exception):
     """The host is there and cannot make this environment (a broken jail, say); the text says why."""
 
 
+class HostUnfit(Exception):
+    """The node cannot isolate functions as the settings demand; the text says what is missing, and the way out."""
+
+
 @dataclass(frozen=True, slots=True)
 class StartEnvironment:
     """Start one environment of ``version``; ``environment_id`` is chosen by the fleet.

@@ -1,9 +1,11 @@
-"""One event on its way in, and what came out."""
+"""One event on its way in, what it runs on, and what came out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
+
+from raylambda.model.function import LATEST, FunctionKey, FunctionVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,24 @@ class Call:
     trace_id: str = ""
     client_context: str | None = None
     tail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a call runs: one version, and the ARN by which the caller named it.
+
+    ``key`` is the function's; ``qualifier`` is the client's own (``None``, ``$LATEST``, a number or an alias).
+    """
+
+    key: FunctionKey
+    version: FunctionVersion
+    invoked_arn: str
+    qualifier: str | None
+
+    @property
+    def label(self) -> str:
+        """``function:qualifier``, ``$LATEST`` when there was none: how people read the call in lists of Ray's tasks."""
+        return f"{self.key[2]}:{self.qualifier or LATEST}"
 
 
 @dataclass(frozen=True, slots=True)

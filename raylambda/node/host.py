@@ -24,6 +24,7 @@ from raylambda.model.environment import (
     EnvironmentStopped,
     HostEvent,
     HostFacts,
+    HostUnfit,
     NoSuchEnvironment,
     StartEnvironment,
     StartRefused,
@@ -127,9 +128,12 @@ class Host:
         self._unwanted: set[str] = set()
 
     async def open(self) -> HostFacts:
-        """Prepare the node; raises ``SandboxError`` when it cannot isolate as asked."""
+        """Prepare the node; raises ``HostUnfit`` when it cannot isolate as asked."""
         _allow_descriptors()
-        self._parts = await self._gather(self._settings)
+        try:
+            self._parts = await self._gather(self._settings)
+        except SandboxError as error:
+            raise HostUnfit(str(error)) from error
         self._outbox = Outbox(self._parts.clock, self._settings.poll_s, self._settings.batch_s)
         return await self.facts()
 

@@ -1,4 +1,4 @@
-"""A host as a Ray actor: the same methods, with invocations packed (``model.carriage``). ``boot`` decorates it."""
+"""A host as a Ray actor: the same methods, with invocations packed (``model.packing``). ``boot`` decorates it."""
 
 from __future__ import annotations
 

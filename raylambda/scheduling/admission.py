@@ -6,6 +6,8 @@ on its own units, which caps and guarantees it; all others share what the reserv
 
 from __future__ import annotations
 
+from collections import Counter
+
 from raylambda.model.errors import ThrottleReason
 from raylambda.model.function import FunctionKey
 from raylambda.model.limits import ACCOUNT_CONCURRENCY
@@ -19,6 +21,11 @@ class _Region:
         self.reserved_total = 0
         self.units: dict[FunctionKey, int] = {}
         self.shared_units = 0
+        self.throttles: dict[FunctionKey, Counter[ThrottleReason]] = {}
+
+    def throttle(self, key: FunctionKey, reason: ThrottleReason) -> ThrottleReason:
+        self.throttles.setdefault(key, Counter())[reason] += 1
+        return reason
 
 
 class Admission:
@@ -38,15 +45,15 @@ class Admission:
         reserved = region.reserved.get(key)
         if reserved is not None:
             if units >= reserved:
-                return ThrottleReason.FUNCTION
+                return region.throttle(key, ThrottleReason.FUNCTION)
         elif region.shared_units >= self._limit - region.reserved_total:
-            return ThrottleReason.ACCOUNT
+            return region.throttle(key, ThrottleReason.ACCOUNT)
         else:
             region.shared_units += 1
         region.units[key] = units + 1
         return None
 
-    def release(self, key: FunctionKey) -> None:
+    def give_back(self, key: FunctionKey) -> None:
         """Give one unit back; raises ``ValueError`` when none is out, which is a caller's mistake."""
         region = self._region(key)
         units = region.units.get(key, 0)
@@ -74,6 +81,23 @@ class Admission:
         """How many units of the function are out."""
         region = self._regions.get(key[:2])
         return region.units.get(key, 0) if region else 0
+
+    def explain(self, key: FunctionKey) -> dict[str, object]:
+        """One function: its units, the ``limit`` that it draws on, and how often a limit refused it, by reason.
+
+        ``reserved`` is ``None`` for a function that shares the limit with all that have no reservation; ``in_use`` counts
+        what is out of the limit, be it by this function or by those.
+        """
+        region = self._regions.get(key[:2]) or _Region()
+        units, reserved = region.units.get(key, 0), region.reserved.get(key)
+        shared_limit = self._limit - region.reserved_total
+        return {
+            "units": units,
+            "reserved": reserved,
+            "limit": shared_limit if reserved is None else reserved,
+            "in_use": region.shared_units if reserved is None else units,
+            "throttles": {str(reason): times for reason, times in region.throttles.get(key, {}).items()},
+        }
 
     def describe(self) -> dict[str, object]:
         """Per ``account/region``: limit, units of the shared pool, reservations, and units by function name."""

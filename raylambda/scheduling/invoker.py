@@ -1,4 +1,4 @@
-"""The one path that every caller of a function uses: resolve, admit, place, run, settle."""
+"""The one path that every caller of a function uses: resolve, lease (admit and place), run, settle."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from raylambda.fleet.driver import FleetShell, Place, PlacementRefused
-from raylambda.fleet.events import Lease, Refusal
+from raylambda.hosts.directory import HostDirectory
+from raylambda.hosts.placing import Lease, PlacementRefused, Placing, Refusal
 from raylambda.hosts.ports import EnvironmentStopped, HostLost, NoSuchEnvironment
 from raylambda.model.errors import (
     LambdaError,
@@ -18,9 +18,8 @@ from raylambda.model.errors import (
     ThrottleReason,
     TooManyRequestsException,
 )
-from raylambda.model.invocation import Call, Completion, Invocation, InvocationResult
-from raylambda.scheduling.admission import Admission
-from raylambda.scheduling.registry import Registry, Target
+from raylambda.model.invocation import Call, Completion, Invocation, InvocationResult, Target
+from raylambda.scheduling.registry import Registry
 
 _log = logging.getLogger(__name__)
 
@@ -42,22 +41,22 @@ class Feed(Protocol):
 class Invoker:
     """Runs calls. Only errors of ``model.errors`` leave it; function errors are results.
 
-    A unit of concurrency and a lease are given back exactly once, however a call ends. A caller that is cancelled gives up
-    the answer, not the invocation (lambda-reference.md 7), which goes on and settles by itself.
+    A lease, which is the call's unit of concurrency too, is given back exactly once, however the call ends. A caller that is
+    cancelled gives up the answer, not the invocation (lambda-reference.md 7), which goes on and settles by itself.
     """
 
     def __init__(
         self,
         feed: Feed,
         registry: Registry,
-        admission: Admission,
-        shell: FleetShell,
+        placing: Placing,
+        hosts: HostDirectory,
         meter: Meter = lambda target, lease, result: None,
     ) -> None:
         self._feed = feed
         self._registry = registry
-        self._admission = admission
-        self._shell = shell
+        self._placing = placing
+        self._hosts = hosts
         self._meter = meter
         self._running: set[asyncio.Task[Completion]] = set()
 
@@ -72,7 +71,7 @@ class Invoker:
     async def check(self, call: Call) -> Target:
         """Resolve only: what DryRun and the acceptance of an event need to know."""
         await self._feed.caught_up()
-        return self._resolve(call)
+        return self._registry.resolve(call.account, call.region, call.name, call.qualifier)
 
     async def drain(self, patience_s: float) -> None:
         """Wait for the calls in flight, at most so long."""
@@ -93,32 +92,20 @@ class Invoker:
         raise ServiceException("The execution environments of the function keep ending by themselves.")
 
     async def _attempt(self, call: Call) -> Completion:
-        place: Place | None = None
-        result: InvocationResult | None = None
-        target = self._resolve(call)
-        self._admit(target)
+        target = self._registry.resolve(call.account, call.region, call.name, call.qualifier)
         try:
-            place = await self._place(target)
-            result = await self._run(place, target, call)
-        finally:
-            self._settle(target, place, result)
-        return Completion(result, target.version.version)
-
-    def _resolve(self, call: Call) -> Target:
-        return self._registry.resolve(call.account, call.region, call.name, call.qualifier)
-
-    def _admit(self, target: Target) -> None:
-        reason = self._admission.admit(target.key)
-        if reason is not None:
-            raise TooManyRequestsException(reason=reason)
-
-    async def _place(self, target: Target) -> Place:
-        try:
-            return await self._shell.place(target.version)
+            lease = await self._placing.lease(target)
         except PlacementRefused as refused:
             raise _as_wire_error(refused) from None
+        result: InvocationResult | None = None
+        try:
+            result = await self._run(lease, target, call)
+        finally:
+            self._placing.give_back(lease, reusable=result is not None and result.reusable)
+        self._meter(target, lease, result)
+        return Completion(result, target.version.version)
 
-    async def _run(self, place: Place, target: Target, call: Call) -> InvocationResult:
+    async def _run(self, lease: Lease, target: Target, call: Call) -> InvocationResult:
         invocation = Invocation(
             request_id=call.request_id,
             payload=call.payload,
@@ -128,9 +115,10 @@ class Invoker:
             tail=call.tail,
         )
         try:
-            return await place.host.invoke(place.lease.environment_id, invocation, target.label)
+            host = self._hosts.find(lease.host_id)
+            return await host.invoke(lease.environment_id, invocation, target.label)
         except HostLost:
-            self._shell.lose(place.lease.host_id)
+            self._placing.lose(lease.host_id)
             raise ServiceException(
                 "The host of the execution environment was lost while the function ran. It may have run in part."
             ) from None
@@ -138,14 +126,6 @@ class Invoker:
             raise ServiceException(
                 "The execution environment ended while the function ran. It may have run in part."
             ) from None
-
-    def _settle(self, target: Target, place: Place | None, result: InvocationResult | None) -> None:
-        self._admission.release(target.key)
-        if place is None:
-            return
-        self._shell.give_back(place.lease, reusable=result is not None and result.reusable)
-        if result is not None:
-            self._meter(target, place.lease, result)
 
 
 def _as_wire_error(refused: PlacementRefused) -> LambdaError:

@@ -4,30 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NoReturn
 
 from raylambda.model.arn import function_arn
 from raylambda.model.errors import ResourceConflictException, ResourceNotFoundException
 from raylambda.model.function import LATEST, Alias, FunctionKey, FunctionRecord, FunctionVersion, State
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a call runs: one version, and the ARN by which the caller named it.
-
-    ``key`` is the function's; ``qualifier`` is the client's own (``None``, ``$LATEST``, a number or an alias).
-    """
-
-    key: FunctionKey
-    version: FunctionVersion
-    invoked_arn: str
-    qualifier: str | None
-
-    @property
-    def label(self) -> str:
-        """``function:qualifier``, ``$LATEST`` when there was none: how people read the call in lists of Ray's tasks."""
-        return f"{self.key[2]}:{self.qualifier or LATEST}"
+from raylambda.model.invocation import Target
 
 
 class Registry:
@@ -83,9 +65,6 @@ class Registry:
                 return version
             drawn -= weight
         return alias.version
-
-    def describe(self) -> dict[str, object]:
-        return {"functions": len(self._records)}
 
 
 def _not_found(arn: str) -> NoReturn:

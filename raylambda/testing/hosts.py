@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -111,6 +111,10 @@ class FakeHost:
             return (first.result(), *self._unheard())
         finally:
             first.cancel()
+
+    async def describe(self) -> Sequence[Mapping[str, object]]:
+        self._require_alive()
+        return [{"environment_id": name, "function": start.version.name} for name, start in self.environments.items()]
 
     def _unheard(self) -> Iterator[HostEvent]:
         while not self._outbox.empty():

@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,14 +19,17 @@ import ray
 from ray.actor import ActorHandle
 from ray.cluster_utils import Cluster
 
-from raylambda.fleet.capacity import FleetPolicy
-from raylambda.fleet.driver import FleetShell
+from raylambda.fleet.driver import FleetDriver
+from raylambda.fleet.environment_orders import EnvironmentOrders
 from raylambda.fleet.fleet import Fleet
 from raylambda.fleet.host_keeper import HostKeeper
-from raylambda.fleet.policy import FixedIdleTime
+from raylambda.fleet.policy import FixedIdleTime, FleetPolicy
+from raylambda.hosts.directory import HostDirectory
+from raylambda.hosts.listener import HostListener
 from raylambda.hosts.ports import HostSize
-from raylambda.hosts.ray_hosts import RayCluster, RayPackages
+from raylambda.hosts.ray_hosts import RayCluster
 from raylambda.hosts.ray_options import HostSizing
+from raylambda.hosts.ray_packages import RayPackages
 from raylambda.model.clock import SystemClock
 from raylambda.model.errors import ServiceException
 from raylambda.model.function import FunctionRecord
@@ -34,6 +38,7 @@ from raylambda.node.host import HostSettings
 from raylambda.node.host_actor import HostActor
 from raylambda.scheduling.admission import Admission
 from raylambda.scheduling.invoker import Invoker
+from raylambda.scheduling.leases import Leases
 from raylambda.scheduling.registry import Registry
 from raylambda.testing.codestore import MemoryCodeStore
 from tests.builders import a_version, a_zip
@@ -75,7 +80,7 @@ class Platform:
     invoker: Invoker
     admission: Admission
     fleet: Fleet
-    shell: FleetShell
+    directory: HostDirectory
 
     async def call(self, seconds: float) -> Completion:
         return await self.invoker.invoke(
@@ -106,14 +111,16 @@ async def a_platform(state_dir: Path) -> AsyncIterator[Platform]:
     clock, registry, admission = SystemClock(), Registry(), Admission()
     fleet = Fleet(FleetPolicy(host_retry_s=1.0), FixedIdleTime(600.0), lambda: uuid4().hex)
     ray_cluster = RayCluster(make_actor, HostSizing(memory_mb=1024), creation_limit_s=30.0)
-    keeper = HostKeeper(ray_cluster, RayPackages(store.get), lambda lines: None, clock)
-    shell = FleetShell(fleet, keeper, clock)
+    directory = HostDirectory()
+    keeper = HostKeeper(ray_cluster, directory, partial(HostListener, lambda lines: None))
+    driver = FleetDriver(fleet, keeper, EnvironmentOrders(directory, RayPackages(store.get), clock), clock)
     registry.put(FunctionRecord(*KEY, {"$LATEST": version}))
-    await shell.open()
+    await driver.open()
     try:
-        yield Platform(Invoker(NothingToFollow(), registry, admission, shell), admission, fleet, shell)
+        invoker = Invoker(NothingToFollow(), registry, Leases(admission, driver), directory)
+        yield Platform(invoker, admission, fleet, directory)
     finally:
-        await shell.close()
+        await driver.close()
 
 
 async def until(condition: Callable[[], object], within_s: float = 60.0) -> None:
@@ -143,7 +150,7 @@ async def test_a_killed_host_fails_only_the_calls_that_ran_on_it(cluster: Cluste
         calls = await eight_calls_on_two_hosts(platform)
         assert len({host["node_id"] for host in platform.hosts()}) == 2
 
-        os.kill(platform.shell.hosts()[0].pid, signal.SIGKILL)
+        os.kill(next(iter(platform.directory)).facts.pid, signal.SIGKILL)
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
 
         assert sum(isinstance(outcome, ServiceException) for outcome in outcomes) == 4

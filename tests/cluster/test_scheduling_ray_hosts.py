@@ -15,8 +15,9 @@ import ray
 from ray.actor import ActorHandle
 
 from raylambda.hosts.ports import Host, HostClass, HostNotMade, HostSize, StartRefused, Unplaceable
-from raylambda.hosts.ray_hosts import RayCluster, RayPackages, node_offers
+from raylambda.hosts.ray_hosts import RayCluster, node_offers
 from raylambda.hosts.ray_options import HostSizing
+from raylambda.hosts.ray_packages import RayPackages
 from raylambda.model.function import FunctionVersion
 from raylambda.model.ray_options import RayOptions
 from raylambda.node.host import HostSettings

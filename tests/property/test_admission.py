@@ -43,7 +43,7 @@ class Counting(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_call_ends(self, data: st.DataObject) -> None:
         key = data.draw(st.sampled_from(sorted(self.units.elements())))
-        self.admission.release(key)
+        self.admission.give_back(key)
         self.units[key] -= 1
 
     @rule(key=KEYS, amount=st.none() | st.integers(0, LIMIT))

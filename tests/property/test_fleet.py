@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from raylambda.fleet.capacity import FleetPolicy
 from raylambda.fleet.events import (
+    BootEnvironment,
     CreateHost,
     EnvironmentFailed,
     EnvironmentGone,
@@ -17,25 +17,25 @@ from raylambda.fleet.events import (
     FleetCommand,
     FleetEvent,
     GrantLease,
+    HostDied,
     HostFailed,
-    HostLost,
     HostReady,
-    Lease,
-    LeaseReturned,
+    LeaseGivenBack,
     PlacementAbandoned,
     PlacementRequested,
     RefusePlacement,
     ReleaseHost,
-    StartEnvironment,
     StopEnvironment,
     Tick,
     VersionRetired,
 )
 from raylambda.fleet.fleet import Fleet
-from raylambda.fleet.policy import FixedIdleTime
+from raylambda.fleet.policy import FixedIdleTime, FleetPolicy
+from raylambda.hosts.placing import Lease
 from raylambda.model.function import FunctionVersion
 from raylambda.model.ray_options import RayOptions
 from tests.builders import a_version
+from tests.unit.fleet.told_fleet import environments_by_state
 
 FUNCTIONS = (
     {"name": "small", "memory_mb": 128},
@@ -56,11 +56,11 @@ class SimulatedCluster(RuleBasedStateMachine):
         self.now = 0.0
         self.creating: dict[str, CreateHost] = {}
         self.hosts: dict[str, int] = {}
-        self.starting: dict[str, StartEnvironment] = {}
-        self.running: dict[str, StartEnvironment] = {}
+        self.starting: dict[str, BootEnvironment] = {}
+        self.running: dict[str, BootEnvironment] = {}
         self.stopping: set[str] = set()
         self.leases: dict[int, Lease] = {}
-        self.returned: list[Lease] = []
+        self.given_back: list[Lease] = []
         self.waiting: set[int] = set()
         self.max_hosts: int | None = None
         self.fleet = self.a_fleet()
@@ -84,7 +84,7 @@ class SimulatedCluster(RuleBasedStateMachine):
             case ReleaseHost(host_id):
                 assert not self.on_host(host_id), "only empty hosts are released"
                 del self.hosts[host_id]
-            case StartEnvironment():
+            case BootEnvironment():
                 assert command.host_id in self.hosts
                 self.starting[command.environment_id] = command
                 assert self.occupied_mb(command.host_id) <= self.hosts[command.host_id], "memory is overcommitted"
@@ -101,7 +101,7 @@ class SimulatedCluster(RuleBasedStateMachine):
             case RefusePlacement(placement_id):
                 self.waiting.remove(placement_id)
 
-    def on_host(self, host_id: str) -> list[StartEnvironment]:
+    def on_host(self, host_id: str) -> list[BootEnvironment]:
         return [e for e in (*self.starting.values(), *self.running.values()) if e.host_id == host_id]
 
     def occupied_mb(self, host_id: str) -> int:
@@ -148,14 +148,14 @@ class SimulatedCluster(RuleBasedStateMachine):
             self.forget(environment.environment_id)
         del self.hosts[host_id]
         self.leases = {number: lease for number, lease in self.leases.items() if self.known(lease)}
-        self.tell(HostLost(host_id))
+        self.tell(HostDied(host_id))
         if twice:
-            self.tell(HostLost(host_id))
+            self.tell(HostDied(host_id))
 
     def known(self, lease: Lease) -> bool:
         known = lease.environment_id in self.running
         if not known:
-            self.returned.append(lease)
+            self.given_back.append(lease)
         return known
 
     @precondition(lambda self: self.starting)
@@ -192,16 +192,16 @@ class SimulatedCluster(RuleBasedStateMachine):
 
     @precondition(lambda self: self.leases)
     @rule(data=st.data(), reusable=st.booleans())
-    def a_lease_is_returned(self, data: st.DataObject, reusable: bool) -> None:
+    def a_lease_is_given_back(self, data: st.DataObject, reusable: bool) -> None:
         lease = self.leases.pop(data.draw(st.sampled_from(sorted(self.leases))))
-        self.returned.append(lease)
-        self.tell(LeaseReturned(lease, reusable))
+        self.given_back.append(lease)
+        self.tell(LeaseGivenBack(lease, reusable))
 
-    @precondition(lambda self: self.returned)
+    @precondition(lambda self: self.given_back)
     @rule(data=st.data(), reusable=st.booleans())
-    def a_lease_is_returned_again(self, data: st.DataObject, reusable: bool) -> None:
-        lease = data.draw(st.sampled_from(self.returned))
-        assert self.fleet.handle(LeaseReturned(lease, reusable), self.now) == []
+    def a_lease_is_given_back_again(self, data: st.DataObject, reusable: bool) -> None:
+        lease = data.draw(st.sampled_from(self.given_back))
+        assert self.fleet.handle(LeaseGivenBack(lease, reusable), self.now) == []
 
     @rule(which=st.sampled_from(FUNCTIONS), current=st.sets(st.sampled_from(GENERATIONS)))
     def a_function_changes(self, which: dict[str, object], current: set[str]) -> None:
@@ -220,19 +220,19 @@ class SimulatedCluster(RuleBasedStateMachine):
         while self.answer_everything():
             pass
         for lease in tuple(self.leases.values()):
-            self.returned.append(self.leases.pop(lease.placement_id))
-            self.tell(LeaseReturned(lease, reusable=True))
+            self.given_back.append(self.leases.pop(lease.placement_id))
+            self.tell(LeaseGivenBack(lease, reusable=True))
 
     # -- what must hold --------------------------------------------------------------------------------------------
 
     @invariant()
     def the_books_agree(self) -> None:
         self.fleet.check()
-        environments: dict[str, int] = self.fleet.describe()["environments"]  # type: ignore[assignment]
-        assert environments.get("leased", 0) == len(self.leases)
-        assert environments.get("starting", 0) == len(self.starting)
-        assert environments.get("stopping", 0) == len(self.stopping)
-        assert environments.get("idle", 0) == len(self.idle())
+        environments = environments_by_state(self.fleet)
+        assert environments["leased"] == len(self.leases)
+        assert environments["starting"] == len(self.starting)
+        assert environments["stopping"] == len(self.stopping)
+        assert environments["idle"] == len(self.idle())
 
     def teardown(self) -> None:
         """Once all is answered and time has gone by, nobody waits, and nothing is left but the head-room."""
@@ -246,7 +246,7 @@ class SimulatedCluster(RuleBasedStateMachine):
         assert not self.waiting
         for lease in tuple(self.leases.values()):
             del self.leases[lease.placement_id]
-            self.tell(LeaseReturned(lease, reusable=True))
+            self.tell(LeaseGivenBack(lease, reusable=True))
         for _ in range(3):
             self.now += 400.0
             self.tell(Tick())

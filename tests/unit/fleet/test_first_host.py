@@ -20,9 +20,9 @@ def anyio_backend() -> str:
 
 async def test_the_first_host_makes_the_platform_ready() -> None:
     async with a_platform() as platform:
-        await platform.shell.ready()
+        await platform.driver.ready()
 
-        assert len(platform.shell.hosts()) == 1
+        assert len(platform.hosts) == 1
 
 
 async def test_a_node_that_cannot_isolate_is_said_to_who_waits() -> None:
@@ -35,9 +35,9 @@ async def test_a_node_that_cannot_isolate_is_said_to_who_waits() -> None:
         call = asyncio.ensure_future(platform.invoker.invoke(a_call()))
 
         with pytest.raises(HostUnfit, match="bubblewrap is not installed"):
-            await platform.shell.ready()
+            await platform.driver.ready()
         platform.clock.advance(60)
-        platform.shell.tick()
+        platform.driver.tick()
         with pytest.raises(ServiceException, match="bubblewrap is not installed"):
             await call
 
@@ -51,11 +51,11 @@ async def test_a_host_that_may_come_later_is_waited_for() -> None:
                 raise refusals.pop()
 
         platform.script.before_host = full_once
-        ready = asyncio.ensure_future(platform.shell.ready())
+        ready = asyncio.ensure_future(platform.driver.ready())
         call = asyncio.ensure_future(platform.invoker.invoke(a_call()))
-        while not platform.shell.hosts():
+        while not platform.hosts:
             platform.clock.advance(1)
-            platform.shell.tick()
+            platform.driver.tick()
             await asyncio.sleep(0)
 
         await ready

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from raylambda.fleet.events import (
+    BootEnvironment,
     CreateHost,
     EnvironmentFailed,
     EnvironmentGone,
     EnvironmentReady,
     GrantLease,
+    HostDied,
     HostFailed,
-    HostLost,
     HostReady,
     PlacementAbandoned,
-    Refusal,
     RefusePlacement,
     ReleaseHost,
-    StartEnvironment,
     StopEnvironment,
     VersionRetired,
 )
+from raylambda.hosts.placing import Refusal
 from raylambda.model.ray_options import RayOptions
 from tests.builders import a_version
-from tests.unit.fleet.fleet_driver import FleetDriver, only
+from tests.unit.fleet.told_fleet import ToldFleet, only
 
 KEY = ("123456789012", "us-east-1", "hello")
 
 
 def test_the_first_call_waits_for_a_host_and_a_start_and_is_cold() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
 
     placement_id, commands = fleet.request()
     create = only(commands, CreateHost)
-    start = only(fleet.tell(HostReady(create.host_id, "node-1", 1024)), StartEnvironment)
+    start = only(fleet.tell(HostReady(create.host_id, "node-1", 1024)), BootEnvironment)
     lease = fleet.ready(start)
 
     assert create.host_class.name == "default"
@@ -41,7 +41,7 @@ def test_the_first_call_waits_for_a_host_and_a_start_and_is_cold() -> None:
 
 
 def test_a_returned_environment_serves_the_next_call_warm() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     fleet.a_host()
 
     lease = fleet.lease()
@@ -50,7 +50,7 @@ def test_a_returned_environment_serves_the_next_call_warm() -> None:
 
 
 def test_the_environment_used_last_is_leased_first() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     fleet.a_host()
     first, second, third = fleet.lease(), fleet.lease(), fleet.lease()
     for lease in (first, third, second):
@@ -63,20 +63,20 @@ def test_the_environment_used_last_is_leased_first() -> None:
 
 
 def test_environments_are_not_shared_between_functions_versions_or_generations() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     fleet.a_host()
 
     for version in (a_version(name="other"), a_version(version="1"), a_version(generation="g2")):
         _, commands = fleet.request(version)
-        only(commands, StartEnvironment)
+        only(commands, BootEnvironment)
 
 
 def test_a_waiting_placement_takes_a_returned_environment_before_its_own_start() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     fleet.a_host()
     lease = fleet.lease()
     waiting, commands = fleet.request()
-    start = only(commands, StartEnvironment)
+    start = only(commands, BootEnvironment)
 
     grant = only(fleet.give_back(lease), GrantLease)
     extra = fleet.tell(EnvironmentReady(start.environment_id))
@@ -88,11 +88,11 @@ def test_a_waiting_placement_takes_a_returned_environment_before_its_own_start()
 
 
 def test_a_start_in_excess_serves_the_next_placement() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     fleet.a_host()
     lease = fleet.lease()
     _, commands = fleet.request()
-    start = only(commands, StartEnvironment)
+    start = only(commands, BootEnvironment)
     fleet.give_back(lease)
 
     later, commands = fleet.request()
@@ -102,23 +102,23 @@ def test_a_start_in_excess_serves_the_next_placement() -> None:
 
 
 def test_new_environments_go_to_the_least_loaded_node() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     big = a_version(memory_mb=1024)
     first = fleet.a_host(memory_mb=1024, node_id="node-1", version=big)
     lease = fleet.lease(big)
     _, commands = fleet.request(big)
     second = only(commands, CreateHost).host_id
-    fleet.ready(only(fleet.tell(HostReady(second, "node-2", 1024)), StartEnvironment))
+    fleet.ready(only(fleet.tell(HostReady(second, "node-2", 1024)), BootEnvironment))
     fleet.give_back(lease, reusable=False)
     fleet.tell(EnvironmentGone(lease.environment_id))
 
     _, commands = fleet.request(a_version(name="small"))
 
-    assert only(commands, StartEnvironment).host_id == first
+    assert only(commands, BootEnvironment).host_id == first
 
 
 def test_idle_environments_of_others_make_room_longest_idle_first() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     host_id = fleet.a_host(memory_mb=384)
     others = [fleet.lease(a_version(name=name)) for name in ("old", "new")]
     for lease in others:
@@ -128,7 +128,7 @@ def test_idle_environments_of_others_make_room_longest_idle_first() -> None:
 
     placement_id, commands = fleet.request(a_version(name="fourth"))
     stop = only(commands, StopEnvironment)
-    start = only(fleet.tell(EnvironmentGone(stop.environment_id)), StartEnvironment)
+    start = only(fleet.tell(EnvironmentGone(stop.environment_id)), BootEnvironment)
 
     assert stop.environment_id == others[0].environment_id
     assert start.host_id == host_id
@@ -136,14 +136,14 @@ def test_idle_environments_of_others_make_room_longest_idle_first() -> None:
 
 
 def test_no_start_begins_before_the_memory_is_free() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     fleet.a_host(memory_mb=256)
     fleet.give_back(fleet.lease(a_version(name="other")))
 
     placement_id, commands = fleet.request(a_version(name="big", memory_mb=256))
     stops = [command for command in commands if isinstance(command, StopEnvironment)]
     after_one = fleet.tell(EnvironmentGone(stops[0].environment_id))
-    start = only(fleet.tell(EnvironmentGone(stops[1].environment_id)), StartEnvironment)
+    start = only(fleet.tell(EnvironmentGone(stops[1].environment_id)), BootEnvironment)
 
     assert len(commands) == len(stops) == 2
     assert after_one == []
@@ -151,7 +151,7 @@ def test_no_start_begins_before_the_memory_is_free() -> None:
 
 
 def test_one_host_of_a_class_is_made_at_a_time() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
 
     _, first = fleet.request()
     _, second = fleet.request()
@@ -163,18 +163,18 @@ def test_one_host_of_a_class_is_made_at_a_time() -> None:
 
 
 def test_when_one_host_is_not_enough_for_all_that_wait_another_is_asked_for() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     _, commands = fleet.request()
     create = only(commands, CreateHost)
     fleet.request()
 
     commands = fleet.tell(HostReady(create.host_id, "node-1", 128))
 
-    assert [type(command) for command in commands] == [StartEnvironment, CreateHost]
+    assert [type(command) for command in commands] == [BootEnvironment, CreateHost]
 
 
 def test_a_large_function_asks_for_a_host_of_its_size() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     fleet.a_host(memory_mb=1024)
 
     _, commands = fleet.request(a_version(name="large", memory_mb=10240))
@@ -183,7 +183,7 @@ def test_a_large_function_asks_for_a_host_of_its_size() -> None:
 
 
 def test_where_hosts_are_limited_a_function_that_fits_none_is_refused_at_once() -> None:
-    fleet = FleetDriver(max_hosts=1)
+    fleet = ToldFleet(max_hosts=1)
     fleet.a_host(memory_mb=1024)
 
     _, commands = fleet.request(a_version(name="large", memory_mb=10240))
@@ -195,7 +195,7 @@ def test_where_hosts_are_limited_a_function_that_fits_none_is_refused_at_once() 
 
 
 def test_what_no_node_offers_is_refused_with_the_reason() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     placement_id, commands = fleet.request(a_version(ray_options=RayOptions(num_gpus=1)))
     create = only(commands, CreateHost)
 
@@ -208,7 +208,7 @@ def test_what_no_node_offers_is_refused_with_the_reason() -> None:
 
 
 def test_a_host_too_large_for_any_node_does_not_refuse_smaller_functions() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     large, commands = fleet.request(a_version(name="large", memory_mb=10240))
     create = only(commands, CreateHost)
     fleet.request(a_version(name="small"))
@@ -221,7 +221,7 @@ def test_a_host_too_large_for_any_node_does_not_refuse_smaller_functions() -> No
 
 
 def test_a_host_that_did_not_come_up_is_asked_for_again_after_a_while() -> None:
-    fleet = FleetDriver(host_retry_s=5)
+    fleet = ToldFleet(host_retry_s=5)
     _, commands = fleet.request()
     create = only(commands, CreateHost)
 
@@ -231,7 +231,7 @@ def test_a_host_that_did_not_come_up_is_asked_for_again_after_a_while() -> None:
 
 
 def test_a_host_without_room_in_the_cluster_takes_the_place_of_one_that_runs_nothing() -> None:
-    fleet = FleetDriver(host_retry_s=5)
+    fleet = ToldFleet(host_retry_s=5)
     host_id = fleet.a_host()
     _, commands = fleet.request(a_version(name="gpu", ray_options=RayOptions(num_gpus=1)))
     create = only(commands, CreateHost)
@@ -243,7 +243,7 @@ def test_a_host_without_room_in_the_cluster_takes_the_place_of_one_that_runs_not
 
 
 def test_a_placement_that_waited_too_long_is_refused_with_the_last_error() -> None:
-    fleet = FleetDriver(placement_limit_s=60, host_retry_s=100)
+    fleet = ToldFleet(placement_limit_s=60, host_retry_s=100)
     placement_id, commands = fleet.request()
     fleet.tell(HostFailed(only(commands, CreateHost).host_id, "no room in the cluster", unplaceable=False))
 
@@ -255,7 +255,7 @@ def test_a_placement_that_waited_too_long_is_refused_with_the_last_error() -> No
 
 
 def test_where_packages_must_be_installed_first_a_placement_waits_longer() -> None:
-    fleet = FleetDriver(placement_limit_s=60, build_limit_s=600)
+    fleet = ToldFleet(placement_limit_s=60, build_limit_s=600)
     fleet.request(a_version(ray_options=RayOptions(runtime_env={"uv": ["numpy"]})))
 
     assert fleet.wait(599) == []
@@ -263,42 +263,42 @@ def test_where_packages_must_be_installed_first_a_placement_waits_longer() -> No
 
 
 def test_variables_alone_make_nobody_wait_longer() -> None:
-    fleet = FleetDriver(placement_limit_s=60, build_limit_s=600)
+    fleet = ToldFleet(placement_limit_s=60, build_limit_s=600)
     fleet.request(a_version(ray_options=RayOptions(runtime_env={"env_vars": {"A": "b"}})))
 
     only(fleet.wait(60), RefusePlacement)
 
 
 def test_a_failed_start_refuses_the_placement_that_waited_longest() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     fleet.a_host()
     fleet.lease()
     first, commands = fleet.request()
     fleet.request()
 
-    refused = fleet.tell(EnvironmentFailed(only(commands, StartEnvironment).environment_id, "no jail"))
+    refused = fleet.tell(EnvironmentFailed(only(commands, BootEnvironment).environment_id, "no jail"))
 
     assert refused == [RefusePlacement(first, Refusal.START_FAILED, "no jail")]
 
 
 def test_a_lost_host_returns_its_leases_once_and_waiting_placements_start_elsewhere() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     lost = fleet.a_host(memory_mb=256)
     lease = fleet.lease()
     waiting, commands = fleet.request()
-    only(commands, StartEnvironment)
+    only(commands, BootEnvironment)
 
-    create = only(fleet.tell(HostLost(lost)), CreateHost)
+    create = only(fleet.tell(HostDied(lost)), CreateHost)
     late_return = fleet.give_back(lease)
-    again = fleet.tell(HostLost(lost))
-    start = only(fleet.tell(HostReady(create.host_id, "node-2", 256)), StartEnvironment)
+    again = fleet.tell(HostDied(lost))
+    start = only(fleet.tell(HostReady(create.host_id, "node-2", 256)), BootEnvironment)
 
     assert late_return == again == []
     assert fleet.ready(start).placement_id == waiting
 
 
 def test_a_lease_is_returned_once_even_when_its_environment_serves_another_by_then() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     fleet.a_host()
     first = fleet.lease()
     fleet.give_back(first)
@@ -310,7 +310,7 @@ def test_a_lease_is_returned_once_even_when_its_environment_serves_another_by_th
 
 
 def test_an_environment_that_must_not_be_used_again_is_stopped() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     fleet.a_host()
     lease = fleet.lease()
 
@@ -320,7 +320,7 @@ def test_an_environment_that_must_not_be_used_again_is_stopped() -> None:
 
 
 def test_idle_environments_are_stopped_after_their_time() -> None:
-    fleet = FleetDriver(idle_timeout_s=600)
+    fleet = ToldFleet(idle_timeout_s=600)
     fleet.a_host()
     fleet.wait(599)
     used = fleet.lease()
@@ -331,7 +331,7 @@ def test_idle_environments_are_stopped_after_their_time() -> None:
 
 
 def test_an_update_retires_idle_environments_at_once_and_busy_ones_when_they_return() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     fleet.a_host()
     busy, idle = fleet.lease(), fleet.lease()
     fleet.give_back(idle)
@@ -344,7 +344,7 @@ def test_an_update_retires_idle_environments_at_once_and_busy_ones_when_they_ret
 
 
 def test_an_update_leaves_published_versions_and_other_functions_alone() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     fleet.a_host()
     fleet.give_back(fleet.lease(a_version(version="1", generation="g1")))
     fleet.give_back(fleet.lease(a_version(name="other")))
@@ -356,11 +356,11 @@ def test_an_update_leaves_published_versions_and_other_functions_alone() -> None
 
 
 def test_a_placement_from_before_the_update_is_still_served_and_its_environment_then_retired() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     fleet.a_host()
     fleet.lease()
     waiting, commands = fleet.request()
-    start = only(commands, StartEnvironment)
+    start = only(commands, BootEnvironment)
     fleet.tell(VersionRetired(KEY, frozenset()))
 
     lease = fleet.ready(start)
@@ -370,11 +370,11 @@ def test_a_placement_from_before_the_update_is_still_served_and_its_environment_
 
 
 def test_an_abandoned_placement_gets_nothing_and_its_start_becomes_idle() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     fleet.a_host()
     fleet.lease()
     placement_id, commands = fleet.request()
-    start = only(commands, StartEnvironment)
+    start = only(commands, BootEnvironment)
 
     assert fleet.tell(PlacementAbandoned(placement_id)) == []
     assert fleet.tell(EnvironmentReady(start.environment_id)) == []
@@ -382,7 +382,7 @@ def test_an_abandoned_placement_gets_nothing_and_its_start_becomes_idle() -> Non
 
 
 def test_a_place_in_a_queue_that_nobody_needs_any_more_is_given_up() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     fleet.a_host(memory_mb=128)
     placement_id, commands = fleet.request(a_version(name="other"))
     stop = only(commands, StopEnvironment)
@@ -394,7 +394,7 @@ def test_a_place_in_a_queue_that_nobody_needs_any_more_is_given_up() -> None:
 
 
 def test_a_function_that_starts_too_many_environments_at_once_is_throttled() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     fleet.a_host(memory_mb=2_000_000)
     refusals = []
     for _ in range(1001):
@@ -403,26 +403,26 @@ def test_a_function_that_starts_too_many_environments_at_once_is_throttled() -> 
 
     assert [refused.refusal for refused in refusals] == [Refusal.START_RATE]
     _, elsewhere = fleet.request(a_version(name="other"))
-    only(elsewhere, StartEnvironment)
+    only(elsewhere, BootEnvironment)
     fleet.now += 1
     later = [fleet.request()[1] for _ in range(101)]
-    assert sum(isinstance(command, StartEnvironment) for commands in later for command in commands) == 100
+    assert sum(isinstance(command, BootEnvironment) for commands in later for command in commands) == 100
 
 
 def test_one_default_host_is_kept_so_that_a_cold_start_waits_for_no_host() -> None:
-    fleet = FleetDriver(head_room=1, host_idle_s=300)
+    fleet = ToldFleet(head_room=1, host_idle_s=300)
 
     create = only(fleet.wait(0), CreateHost)
     fleet.tell(HostReady(create.host_id, "node-1", 1024))
 
     assert fleet.wait(1000) == []
     _, commands = fleet.request()
-    only(commands, StartEnvironment)
-    only(fleet.tell(HostLost(create.host_id)), CreateHost)
+    only(commands, BootEnvironment)
+    only(fleet.tell(HostDied(create.host_id)), CreateHost)
 
 
 def test_hosts_beyond_the_head_room_are_released_after_a_while() -> None:
-    fleet = FleetDriver(head_room=1, host_idle_s=300, idle_timeout_s=10)
+    fleet = ToldFleet(head_room=1, host_idle_s=300, idle_timeout_s=10)
     create = only(fleet.wait(0), CreateHost)
     fleet.tell(HostReady(create.host_id, "node-1", 1024))
     gpu = a_version(ray_options=RayOptions(num_gpus=1))
@@ -434,13 +434,13 @@ def test_hosts_beyond_the_head_room_are_released_after_a_while() -> None:
 
 
 def test_a_host_that_nobody_expects_is_released() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
 
     assert fleet.tell(HostReady("stranger", "node-1", 1024)) == [ReleaseHost("stranger")]
 
 
 def test_an_environment_tells_its_story() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     fleet.a_host()
     lease = fleet.lease()
 
@@ -451,13 +451,13 @@ def test_an_environment_tells_its_story() -> None:
         ("queued", "starting", "HostReady"),
         ("starting", "idle", "EnvironmentReady"),
         ("idle", "leased", "EnvironmentReady"),
-        ("leased", "idle", "LeaseReturned"),
+        ("leased", "idle", "LeaseGivenBack"),
         ("idle", "leased", "PlacementRequested"),
     ]
 
 
 def test_the_description_names_hosts_functions_and_states() -> None:
-    fleet = FleetDriver()
+    fleet = ToldFleet()
     host_id = fleet.a_host()
 
     [host] = fleet.fleet.describe()["hosts"]  # type: ignore[misc]

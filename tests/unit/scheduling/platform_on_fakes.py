@@ -1,29 +1,35 @@
-"""The whole path of a call on fake hosts: registry, admission, fleet, shell, invoker."""
+"""The whole path of a call on fake hosts: registry, admission, fleet, driver, invoker."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
-from raylambda.fleet.capacity import FleetPolicy
-from raylambda.fleet.driver import FleetShell
-from raylambda.fleet.events import Lease
+from raylambda.fleet.driver import FleetDriver
+from raylambda.fleet.environment_orders import EnvironmentOrders
 from raylambda.fleet.fleet import Fleet
 from raylambda.fleet.host_keeper import HostKeeper
-from raylambda.fleet.policy import FixedIdleTime
+from raylambda.fleet.policy import FixedIdleTime, FleetPolicy
+from raylambda.hosts.directory import HostDirectory
+from raylambda.hosts.listener import HostListener
+from raylambda.hosts.placing import Lease
 from raylambda.model.environment import LogLines
 from raylambda.model.function import FunctionRecord
-from raylambda.model.invocation import Call, InvocationResult
+from raylambda.model.invocation import Call, InvocationResult, Target
 from raylambda.scheduling.admission import Admission
 from raylambda.scheduling.invoker import Invoker
-from raylambda.scheduling.registry import Registry, Target
+from raylambda.scheduling.leases import Leases
+from raylambda.scheduling.registry import Registry
 from raylambda.testing.clock import ManualClock
 from raylambda.testing.hosts import FakeCluster, FakePackages, Script
 from tests.builders import a_version
+from tests.unit.fleet.told_fleet import environments_by_state
 
 KEY = ("123456789012", "us-east-1", "hello")
 
@@ -46,7 +52,9 @@ class Platform:
     registry: Registry
     admission: Admission
     fleet: Fleet
-    shell: FleetShell
+    driver: FleetDriver
+    hosts: HostDirectory
+    leases: Leases
     cluster: FakeCluster
     script: Script
     clock: ManualClock
@@ -59,9 +67,8 @@ class Platform:
         self.fleet.check()
         return self.admission.units(KEY) == 0 and "leased" not in self.environments()
 
-    def environments(self) -> dict[str, int]:
-        environments: dict[str, int] = self.fleet.describe()["environments"]  # type: ignore[assignment]
-        return environments
+    def environments(self) -> Counter[str]:
+        return environments_by_state(self.fleet)
 
 
 @asynccontextmanager
@@ -77,14 +84,19 @@ async def a_platform(
     fleet = Fleet(FleetPolicy(**policy), FixedIdleTime(600.0), lambda: f"{next(numbers):032x}")
     logs: list[LogLines] = []
     metered: list[tuple[Target, Lease, InvocationResult]] = []
-    shell = FleetShell(fleet, HostKeeper(cluster, FakePackages(), logs.append, clock, silence_s), clock, never)
-    invoker = Invoker(NothingToFollow(), registry, admission, shell, lambda *seen: metered.append(seen))
+    hosts = HostDirectory()
+    keeper = HostKeeper(cluster, hosts, partial(HostListener, logs.append, silence_s=silence_s))
+    driver = FleetDriver(fleet, keeper, EnvironmentOrders(hosts, FakePackages(), clock), clock, never)
+    leases = Leases(admission, driver)
+    invoker = Invoker(NothingToFollow(), registry, leases, hosts, lambda *seen: metered.append(seen))
     registry.put(a_record())
-    await shell.open()
+    await driver.open()
     try:
-        yield Platform(invoker, registry, admission, fleet, shell, cluster, script, clock, logs, metered)
+        yield Platform(
+            invoker, registry, admission, fleet, driver, hosts, leases, cluster, script, clock, logs, metered
+        )
     finally:
-        await shell.close()
+        await driver.close()
 
 
 def a_record(**changes: object) -> FunctionRecord:

@@ -28,7 +28,7 @@ def test_a_returned_unit_can_be_taken_again() -> None:
     admission = Admission(limit=1)
     admission.admit(F)
 
-    admission.release(F)
+    admission.give_back(F)
 
     assert admission.admit(G) is None
 
@@ -69,7 +69,7 @@ def test_units_that_are_out_follow_their_function_when_limits_change() -> None:
     assert admission.admit(G) is None
     assert admission.admit(G) is None
     assert admission.admit(G) is ThrottleReason.ACCOUNT
-    admission.release(F)
+    admission.give_back(F)
     admission.reserve(F, None)
     admission.check()
     assert admission.units(F) == 1
@@ -84,11 +84,11 @@ def test_a_lowered_reservation_admits_nothing_until_enough_units_are_back() -> N
         admission.admit(F)
 
     admission.reserve(F, 1)
-    admission.release(F)
-    admission.release(F)
+    admission.give_back(F)
+    admission.give_back(F)
 
     assert admission.admit(F) is ThrottleReason.FUNCTION
-    admission.release(F)
+    admission.give_back(F)
     assert admission.admit(F) is None
 
 
@@ -96,7 +96,7 @@ def test_a_unit_that_is_not_out_cannot_be_returned() -> None:
     admission = Admission()
 
     with pytest.raises(ValueError, match="no unit"):
-        admission.release(F)
+        admission.give_back(F)
 
 
 def test_the_description_shows_limits_and_units() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from raylambda.fleet.driver import Place
+from raylambda.hosts.placing import Lease
 from raylambda.hosts.ports import HostNotMade, NoSuchEnvironment, StartRefused, Unplaceable
 from raylambda.model.environment import EnvironmentStopped, LogLines, StartEnvironment
 from raylambda.model.errors import (
@@ -262,7 +262,7 @@ async def test_a_caller_cancelled_while_it_waits_for_a_place_still_has_its_event
 async def test_a_place_whose_taker_is_cancelled_goes_back() -> None:
     async with a_platform() as platform:
         await platform.invoker.invoke(a_call())
-        waiting = asyncio.ensure_future(platform.shell.place(a_version(name="other")))
+        waiting = asyncio.ensure_future(platform.driver.place(a_version(name="other")))
         await until(lambda: platform.environments() == {"idle": 1, "starting": 1})
 
         waiting.cancel()
@@ -275,14 +275,14 @@ async def test_a_place_whose_taker_is_cancelled_goes_back() -> None:
 @pytest.mark.parametrize("turns", range(8))
 async def test_a_taker_cancelled_at_any_turn_keeps_no_lease(turns: int) -> None:
     async with a_platform() as platform:
-        taker = asyncio.ensure_future(platform.shell.place(a_version()))
+        taker = asyncio.ensure_future(platform.driver.place(a_version()))
         for _ in range(turns):
             await asyncio.sleep(0)
 
         taker.cancel()
         [outcome] = await asyncio.gather(taker, return_exceptions=True)
-        if isinstance(outcome, Place):
-            platform.shell.give_back(outcome.lease, reusable=True)
+        if isinstance(outcome, Lease):
+            platform.driver.give_back(outcome, reusable=True)
 
         await until(lambda: platform.environments() in ({}, {"idle": 1}))
         assert platform.is_settled()
@@ -313,7 +313,7 @@ async def test_a_cluster_that_stays_full_is_a_service_error_after_the_time_limit
         await until(lambda: platform.admission.units(KEY) == 1 and not platform.fleet.describe()["hosts"])
 
         platform.clock.advance(60)
-        platform.shell.tick()
+        platform.driver.tick()
 
         with pytest.raises(ServiceException, match=r"within 60 seconds.*no room"):
             await call
@@ -342,7 +342,7 @@ async def test_an_update_retires_what_runs_the_old_code_and_lets_it_finish() -> 
         await until(lambda: gates)
 
         platform.registry.put(a_record(generation="g2"))
-        platform.shell.retire(KEY, frozenset({("$LATEST", "g2")}))
+        platform.driver.retire(KEY, frozenset({("$LATEST", "g2")}))
         new = asyncio.ensure_future(platform.invoker.invoke(a_call()))
         await until(lambda: len(gates) == 2)
         for gate in gates:

@@ -6,7 +6,8 @@ import pytest
 
 from raylambda.model.errors import ResourceConflictException, ResourceNotFoundException
 from raylambda.model.function import Alias, FunctionRecord, State
-from raylambda.scheduling.registry import Registry, Target
+from raylambda.model.invocation import Target
+from raylambda.scheduling.registry import Registry
 from tests.builders import a_version
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:hello"

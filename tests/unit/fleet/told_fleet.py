@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import count
 from typing import Any, TypeVar
 
-from raylambda.fleet.capacity import FleetPolicy
 from raylambda.fleet.events import (
+    BootEnvironment,
     CreateHost,
     EnvironmentReady,
     FleetCommand,
     FleetEvent,
     GrantLease,
     HostReady,
-    Lease,
-    LeaseReturned,
+    LeaseGivenBack,
     PlacementRequested,
-    StartEnvironment,
     Tick,
 )
 from raylambda.fleet.fleet import Fleet
-from raylambda.fleet.policy import FixedIdleTime
+from raylambda.fleet.policy import FixedIdleTime, FleetPolicy
+from raylambda.hosts.placing import Lease
 from raylambda.model.function import FunctionVersion
 from tests.builders import a_version
 
 _Command = TypeVar("_Command", bound=FleetCommand)
 
 
-class FleetDriver:
+class ToldFleet:
     """``tell`` feeds one event and returns its commands; ``now`` moves by ``wait``."""
 
     def __init__(self, idle_timeout_s: float = 600.0, **policy: Any) -> None:
@@ -54,12 +54,12 @@ class FleetDriver:
         """A host that a first placement brought up; the placement's environment is started and its lease returned."""
         _, commands = self.request(version)
         create = only(commands, CreateHost)
-        start = only(self.tell(HostReady(create.host_id, node_id, memory_mb)), StartEnvironment)
+        start = only(self.tell(HostReady(create.host_id, node_id, memory_mb)), BootEnvironment)
         lease = self.ready(start)
         self.give_back(lease)
         return create.host_id
 
-    def ready(self, start: StartEnvironment) -> Lease:
+    def ready(self, start: BootEnvironment) -> Lease:
         return only(self.tell(EnvironmentReady(start.environment_id)), GrantLease).lease
 
     def lease(self, version: FunctionVersion | None = None) -> Lease:
@@ -68,16 +68,20 @@ class FleetDriver:
         match commands:
             case [GrantLease(lease)]:
                 return lease
-            case [StartEnvironment() as start]:
+            case [BootEnvironment() as start]:
                 return self.ready(start)
         raise AssertionError(f"no lease at once: {commands}")
 
     def give_back(self, lease: Lease, *, reusable: bool = True) -> list[FleetCommand]:
-        return self.tell(LeaseReturned(lease, reusable))
+        return self.tell(LeaseGivenBack(lease, reusable))
 
-    def environments(self) -> dict[str, int]:
-        environments: dict[str, int] = self.fleet.describe()["environments"]  # type: ignore[assignment]
-        return environments
+    def environments(self) -> Counter[str]:
+        return environments_by_state(self.fleet)
+
+
+def environments_by_state(fleet: Fleet) -> Counter[str]:
+    hosts: list[dict[str, Any]] = fleet.describe()["hosts"]  # type: ignore[assignment]
+    return Counter(environment["state"] for host in hosts for environment in host["environments"])
 
 
 def only(commands: list[FleetCommand], kind: type[_Command]) -> _Command:

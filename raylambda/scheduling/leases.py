@@ -1,0 +1,40 @@
+"""Admits and places in one step: whoever gets a lease has a unit of concurrency and an environment, or neither."""
+
+from __future__ import annotations
+
+from raylambda.fleet.driver import FleetDriver
+from raylambda.hosts.placing import Lease
+from raylambda.model.errors import TooManyRequestsException
+from raylambda.model.function import FunctionKey
+from raylambda.model.invocation import Target
+from raylambda.scheduling.admission import Admission
+
+
+class Leases:
+    """``Placing`` on the fleet of this process, with the units of this process."""
+
+    def __init__(self, admission: Admission, fleet: FleetDriver) -> None:
+        self._admission = admission
+        self._fleet = fleet
+        self._out: dict[int, FunctionKey] = {}
+
+    async def lease(self, target: Target) -> Lease:
+        reason = self._admission.admit(target.key)
+        if reason is not None:
+            raise TooManyRequestsException(reason=reason)
+        try:
+            lease = await self._fleet.place(target.version)
+        except BaseException:
+            self._admission.give_back(target.key)
+            raise
+        self._out[lease.placement_id] = target.key
+        return lease
+
+    def give_back(self, lease: Lease, *, reusable: bool) -> None:
+        key = self._out.pop(lease.placement_id, None)
+        if key is not None:
+            self._admission.give_back(key)
+            self._fleet.give_back(lease, reusable=reusable)
+
+    def lose(self, host_id: str) -> None:
+        self._fleet.lose(host_id)
