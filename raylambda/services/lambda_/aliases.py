@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -24,10 +26,13 @@ from raylambda.services.lambda_.addressing import (
 )
 from raylambda.services.lambda_.states import refuse_stale
 from raylambda.services.protocol.operation import Context, operation
-from raylambda.services.protocol.pages import ALIASES, take_page
+from raylambda.services.protocol.pages import Order, take_page
 from raylambda.services.protocol.wire import Wire
 from raylambda.store.changes import record_change
 from raylambda.store.tables import AliasRow
+
+_ALIASES: Final = Order[AliasRow](1, (col(AliasRow.alias),), lambda row: (row.alias,), lambda parts: parts)
+"""The aliases of one function, by name."""
 
 
 class AliasRoutingConfiguration(Wire):
@@ -157,7 +162,7 @@ def list_aliases(context: Context, request: ListAliasesRequest) -> ListAliasesRe
     aliases = _of_function(address)
     if request.function_version is not None:
         aliases = aliases.where(AliasRow.version == request.function_version)
-    rows, marker = take_page(context.session, aliases, ALIASES, request.marker, request.max_items)
+    rows, marker = take_page(context.session, aliases, _ALIASES, request.marker, request.max_items)
     return ListAliasesResponse(next_marker=marker, aliases=[_describe(row) for row in rows])
 
 

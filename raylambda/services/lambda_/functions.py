@@ -30,9 +30,9 @@ from raylambda.services.lambda_.function_code import FunctionCode, Package, rece
 from raylambda.services.lambda_.settings import FunctionSettings, configured, initial_configuration, refuse_unsupported
 from raylambda.services.lambda_.states import CREATING_CODE, CREATING_REASON
 from raylambda.services.lambda_.tags import refuse_too_many
-from raylambda.services.lambda_.versions import publish
+from raylambda.services.lambda_.versions import FUNCTION_VERSIONS, publish
 from raylambda.services.protocol.operation import Context, operation
-from raylambda.services.protocol.pages import FUNCTION_VERSIONS, take_page
+from raylambda.services.protocol.pages import take_page
 from raylambda.services.protocol.wire import Wire
 from raylambda.store.changes import record_change
 from raylambda.store.tables import AliasRow, FunctionRow, FunctionVersionRow

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from sqlmodel import select
+from typing import Final
+
+from sqlalchemy import case, func
+from sqlmodel import col, select
 
 from raylambda.model import names
 from raylambda.model.errors import InvalidParameterValueException
-from raylambda.model.function import State, UpdateStatus
+from raylambda.model.function import LATEST, State, UpdateStatus
 from raylambda.services.lambda_.account import refuse_full_storage
 from raylambda.services.lambda_.addressing import (
     Address,
@@ -20,10 +23,32 @@ from raylambda.services.lambda_.configuration import FunctionConfiguration, code
 from raylambda.services.lambda_.settings import refuse_unsupported
 from raylambda.services.lambda_.states import refuse_stale, refuse_unsettled
 from raylambda.services.protocol.operation import Context, operation
-from raylambda.services.protocol.pages import VERSIONS, take_page
+from raylambda.services.protocol.pages import Order, take_page
 from raylambda.services.protocol.wire import Wire
 from raylambda.store.changes import record_change
 from raylambda.store.tables import FunctionRow, FunctionVersionRow
+
+_VERSION: Final = col(FunctionVersionRow.version)
+_RANK: Final = case((_VERSION == LATEST, 0), else_=func.length(_VERSION))
+
+
+def _sort_key(version: str) -> tuple[int, str]:
+    """``$LATEST``, then by number: the order of ``_RANK`` and ``_VERSION``."""
+    return (0 if version == LATEST else len(version), version)
+
+
+VERSIONS: Final = Order[FunctionVersionRow](
+    1, (_RANK, _VERSION), lambda row: (row.version,), lambda parts: _sort_key(parts[0])
+)
+"""The versions of one function."""
+
+FUNCTION_VERSIONS: Final = Order[FunctionVersionRow](
+    2,
+    (col(FunctionVersionRow.name), _RANK, _VERSION),
+    lambda row: (row.name, row.version),
+    lambda parts: (parts[0], *_sort_key(parts[1])),
+)
+"""The versions of all functions, by name and then as ``VERSIONS``."""
 
 
 class PublishVersionRequest(Wire):
