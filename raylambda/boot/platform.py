@@ -34,9 +34,9 @@ from raylambda.frontdoor.app import create_app
 from raylambda.frontdoor.auth.keys import KeyRing, link_secret, root_key
 from raylambda.frontdoor.auth.signature import AnyKey, Authenticator, SignatureCheck
 from raylambda.frontdoor.code_links import CodeLinks
-from raylambda.frontdoor.front_door import FrontDoor
+from raylambda.frontdoor.front_door import FrontDoorParts
 from raylambda.frontdoor.server import FrontDoorServer, make_server
-from raylambda.home import PlatformNote, claimed, noted
+from raylambda.home import PlatformNote, locked, noted
 from raylambda.hosts.ports import Cluster, HostSize, HostUnfit, PackageShelf
 from raylambda.hosts.ray_hosts import RayCluster, RayPackages
 from raylambda.hosts.ray_options import HostSizing
@@ -53,6 +53,7 @@ from raylambda.scheduling.follower import Follower
 from raylambda.scheduling.invoker import Invoker
 from raylambda.scheduling.registry import Registry
 from raylambda.scheduling.store_feed import StoreFeed
+from raylambda.services.lambda_.context import ControlParts
 from raylambda.services.lambda_.s3_source import S3Source
 from raylambda.settings import AccessKey, Settings
 from raylambda.store.codestore import LocalCodeStore
@@ -79,7 +80,7 @@ def run(settings: Settings, say: Say) -> None:
     Raises ``BootError`` and ``HomeUnusable``, before Ray starts for what can be known before.
     """
     _check(settings)
-    with claimed(settings.home), _listener(settings) as listener:
+    with locked(settings.home), _listener(settings) as listener:
         _open_database(settings).close()
         say("Starting Ray" if settings.ray_address is None else f"Joining the Ray cluster at {settings.ray_address}")
         with ray_cluster(settings):
@@ -197,7 +198,7 @@ def _own_key(settings: Settings) -> AccessKey:
 class Platform:
     """The running parts that others look at."""
 
-    door: FrontDoor
+    door: FrontDoorParts
     shell: FleetShell
     invoker: Invoker
     dispatcher: Dispatcher
@@ -237,19 +238,25 @@ async def open_platform(
         stack.push_async_callback(dispatcher.close)
         _run_in_background(stack, _expire_logs_daily(logs))
 
-        door = FrontDoor(
+        links = CodeLinks(link_secret(settings.home), clock)
+        door = FrontDoorParts(
             database=database,
-            code_store=code_store,
+            control=ControlParts(
+                code_store=code_store,
+                fetch_s3=S3Source(settings.region, clock),
+                code_location=links.location,
+                concurrency_limit=settings.concurrency,
+                clock=clock,
+            ),
             invoker=invoker,
             queue=Acceptance(database, clock, dispatcher.wake),
             authenticator=_authenticator(settings, clock),
-            links=CodeLinks(link_secret(settings.home), clock),
+            links=links,
             logs=logs,
-            status=lambda account: _status(settings, admission, shell, dispatcher, account),
+            status=lambda principal, _detail, _function: _status(
+                settings, admission, shell, dispatcher, principal.account
+            ),
             healthy=lambda: bool(shell.hosts()),
-            fetch_s3=S3Source(settings.region, clock),
-            concurrency_limit=settings.concurrency,
-            clock=clock,
         )
         yield Platform(door, shell, invoker, dispatcher)
 

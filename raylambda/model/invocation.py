@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from raylambda.model.principal import Principal
+
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
@@ -42,7 +44,10 @@ class InvocationResult:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a caller of the invoker asks for: an event for a function by name; ``qualifier`` as the client gave it."""
+    """What a caller of the invoker asks for: an event for a function by name; ``qualifier`` as the client gave it.
+
+    ``principal`` is who asked. A queued event is kept without it: it was allowed when it was accepted.
+    """
 
     account: str
     region: str
@@ -53,6 +58,7 @@ class Call:
     trace_id: str = ""
     client_context: str | None = None
     tail: bool = False
+    principal: Principal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from raylambda.frontdoor.auth.signature import AnyKey, SignatureCheck
 from raylambda.model.clock import SystemClock
 from raylambda.model.invocation import Call, Completion, InvocationResult
 from raylambda.model.limits import REQUEST_BYTES
-from raylambda.services.protocol.operation import S3Failure
+from raylambda.services.lambda_.context import S3Failure
 from raylambda.store.errors import StoreUnavailable
 from raylambda.telemetry.setup import set_up_logging
 from tests.plugins.frontdoor import ACCOUNT, ScriptedInvoker, Served, a_front_door, serving

@@ -47,3 +47,8 @@ OWN_OPERATIONS: Final[Mapping[str, Operation]] = {
     name: row for name, row in registered().items() if row.path.startswith(OWN_PREFIX)
 }
 """raylambda's own operations, by name; their paths are outside AWS's."""
+
+
+def action(row: Operation) -> str:
+    """What a policy calls this operation: ``lambda:CreateAlias``, ``raylambda:PutRayOptions``."""
+    return f"{'raylambda' if row.path.startswith(OWN_PREFIX) else 'lambda'}:{row.name}"

@@ -1,4 +1,4 @@
-"""From labels, query and body to an answer: bind, call, render."""
+"""From labels, query and body to an answer: bind, authorize, call, render."""
 
 from __future__ import annotations
 
@@ -38,14 +38,19 @@ def answer(
     ``labels`` and ``query`` are percent-decoded. The caller owns the transaction: it commits after an answer and rolls back
     after an error. An operation without a handler is the front door's own, and must not come here.
     """
-    if operation.handler is None:
+    if operation.handler is None or operation.resource is None:
         raise ValueError(f"{operation.name} is served by the front door")
     document = _parsed(body) if operation.method in _WITH_BODY else {}
     document |= _members_of_query(operation, query)
     document |= labels
     _refuse_unstorable(document)
-    result = operation.handler(context, bind(operation.request, document))
-    return _rendered(operation, result)
+    request = bind(operation.request, document)
+    resource = operation.resource(context.principal, request)
+    context.authorize(resource.arn)
+    result = operation.handler(context, request, resource)
+    if result is None:
+        return Answer(operation.status)
+    return Answer(operation.status, {"Content-Type": "application/json"}, render(result))
 
 
 def _parsed(body: bytes) -> dict[str, Any]:
@@ -103,9 +108,3 @@ def _texts(value: object) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from _texts(item)
-
-
-def _rendered(operation: Operation, result: Wire | None) -> Answer:
-    if result is None:
-        return Answer(operation.status)
-    return Answer(operation.status, {"Content-Type": "application/json"}, render(result))

@@ -6,7 +6,8 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from raylambda.frontdoor.auth.keys import KeyRing, keep_secret, link_secret, root_key
+from raylambda.frontdoor.auth.keys import KeyRing, link_secret, root_key
+from raylambda.home import keep_secret
 from raylambda.settings import AccessKey
 
 

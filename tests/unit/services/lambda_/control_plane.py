@@ -9,14 +9,18 @@ import string
 import zipfile
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from raylambda.frontdoor.auth.authorization import authorize
 from raylambda.model.errors import LambdaError
 from raylambda.model.function import FunctionRecord
-from raylambda.services.lambda_.table import OPERATIONS, OWN_OPERATIONS
+from raylambda.model.principal import Principal
+from raylambda.services.lambda_.context import ControlParts, LambdaContext, S3Failure
+from raylambda.services.lambda_.table import OPERATIONS, OWN_OPERATIONS, action
 from raylambda.services.protocol.dispatch import Answer, answer
-from raylambda.services.protocol.operation import Context, Operation, S3Failure
+from raylambda.services.protocol.operation import Operation
 from raylambda.store.activation import activate
 from raylambda.store.changes import Change, changes_since
 from raylambda.store.codestore import CodeMissing
@@ -99,16 +103,20 @@ class ControlPlane:
     ) -> Answer:
         """As the front door does: commit an answer, roll an error back."""
         with self.database.session() as session:
-            context = Context(
+            principal = Principal(self.account, self.region, "AKIDEXAMPLE")
+            context = LambdaContext(
                 session=session,
-                account=self.account,
-                region=self.region,
-                code_store=self.code_store,
-                clock=self.clock,
-                new_id=self._new_id,
-                fetch_s3=self._fetch_s3,
-                code_location=lambda sha256: f"https://code.example/{sha256}",
-                concurrency_limit=self.concurrency_limit,
+                principal=principal,
+                authorize=partial(authorize, principal, action(operation)),
+                base_url="https://code.example",
+                parts=ControlParts(
+                    code_store=self.code_store,
+                    fetch_s3=self._fetch_s3,
+                    code_location=lambda base_url, sha256: f"{base_url}/{sha256}",
+                    concurrency_limit=self.concurrency_limit,
+                    clock=self.clock,
+                    new_id=self._new_id,
+                ),
             )
             return answer(operation, context, labels, query, body)
 
