@@ -36,11 +36,20 @@ class OwnPaths:
         return JSONResponse({"status": "starting"}, 503)
 
     async def status(self, request: Request) -> Response:
-        """``GET /_raylambda/status``: what the platform says of itself, to this principal."""
+        """``GET /_raylambda/status``: what the platform says of itself, to this principal.
+
+        Query: ``detail=all`` tells the stories too; ``function`` (a name or an ARN) wants those of one function.
+        """
         arrival = await self._receiver.receive(request, operation_limit("Status"))
-        principal = arrival.principal
-        self._parts.authorize(principal, "raylambda:Status", AccountAddress(principal.account, principal.region).arn)
-        return JSONResponse(await self._parts.status(principal, False, None))
+        principal, detail, name = arrival.principal, arrival.parameter("detail"), arrival.parameter("function")
+        if detail not in {None, "all"}:
+            raise InvalidParameterValueException("detail is `all`, or is left out.")
+        function = None if name is None else locate(principal, name)
+        resource = function or AccountAddress(principal.account, principal.region)
+        self._parts.authorize(principal, "raylambda:Status", resource.arn)
+        return JSONResponse(
+            await self._parts.status(principal, detail is not None, None if function is None else function.name)
+        )
 
     async def logs(self, request: Request) -> Response:
         """``GET /_raylambda/functions/{FunctionName}/logs``: lines of JSON, ``{"time": ms, "stream": .., "message": ..}``.

@@ -154,6 +154,14 @@ def test_health_needs_no_signature_and_tells_the_truth(tmp_path: Path) -> None:
     assert json.loads(body) == {"message": "Missing Authentication Token"}
 
 
+@pytest.mark.parametrize("detail", ["", "ALL", "some", "all%20"])
+def test_the_status_has_one_kind_of_detail(open_door: Served, detail: str) -> None:
+    status, headers, body = send(open_door, "GET", f"/_raylambda/status?detail={detail}")
+
+    assert (status, headers["x-amzn-errortype"]) == (400, "InvalidParameterValueException")
+    assert json.loads(body) == {"Type": "User", "message": "detail is `all`, or is left out."}
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_over_the_limit_is_refused_while_it_is_read(open_door: Served, chunked: bool) -> None:
     head = b"POST /2015-03-31/functions HTTP/1.1\r\nHost: h\r\n"
