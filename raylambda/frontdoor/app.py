@@ -18,7 +18,7 @@ from raylambda.frontdoor.front_door import FrontDoorParts
 from raylambda.frontdoor.invoke import Invocations
 from raylambda.frontdoor.openapi import describe, document_endpoint
 from raylambda.frontdoor.own_paths import OwnPaths
-from raylambda.frontdoor.routing import Endpoint, OperationRoute, PathTemplate, RawRoute
+from raylambda.frontdoor.routing import OperationRoute, PathTemplate, RawRoute
 from raylambda.model.errors import UnknownOperationException
 from raylambda.services.lambda_ import table
 from raylambda.services.lambda_.not_yet import NOT_YET
@@ -29,11 +29,13 @@ def create_app(parts: FrontDoorParts) -> FastAPI:
     """The front door over its parts. It starts nothing and owns nothing: whoever made the parts closes them."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     receiver = Receiver(parts.authenticator)
+    rows = (*table.OPERATIONS.values(), *table.OWN_OPERATIONS.values())
+    served = [row for row in rows if row.handler is not None]
     app.router.routes[:] = [
         *_invoke_routes(parts, receiver),
         *_own_routes(parts, receiver),
-        *_operation_routes(parts, receiver),
-        RawRoute("GET", "/_raylambda/openapi.json", document_endpoint(_served())),
+        *_operation_routes(parts, receiver, served),
+        RawRoute("GET", "/_raylambda/openapi.json", document_endpoint(served)),
     ]
     app.router.default = _unknown_operation
     app.add_middleware(AlwaysAnswer, new_id=parts.control.new_id)
@@ -64,23 +66,15 @@ def _own_routes(parts: FrontDoorParts, receiver: Receiver) -> list[BaseRoute]:
     ]
 
 
-def _operation_routes(parts: FrontDoorParts, receiver: Receiver) -> list[BaseRoute]:
+def _operation_routes(parts: FrontDoorParts, receiver: Receiver, served: list[Operation]) -> list[BaseRoute]:
     """An operation that a query parameter selects comes before the one of the same path that needs none."""
     control = ControlPlane(parts, receiver)
-    served = [(row, control.endpoint(row)) for row in _served()]
-    refused = [(row, control.refusing(row)) for row in NOT_YET]
+    endpoints = [(row, control.endpoint(row)) for row in served]
+    endpoints += [(row, control.refusing(row)) for row in NOT_YET]
     return [
-        _operation_route(row, serve) for row, serve in sorted(served + refused, key=lambda pair: pair[0].select is None)
+        OperationRoute(PathTemplate(row.method, row.path, row.select), endpoint, describe(row).route)
+        for row, endpoint in sorted(endpoints, key=lambda pair: pair[0].select is None)
     ]
-
-
-def _served() -> list[Operation]:
-    rows = (*table.OPERATIONS.values(), *table.OWN_OPERATIONS.values())
-    return [row for row in rows if row.handler is not None]
-
-
-def _operation_route(row: Operation, endpoint: Endpoint) -> OperationRoute:
-    return OperationRoute(PathTemplate(row.method, row.path, row.select), endpoint, describe(row).route)
 
 
 async def _unknown_operation(scope: Scope, _receive: Receive, _send: Send) -> NoReturn:

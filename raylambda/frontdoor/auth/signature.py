@@ -64,7 +64,7 @@ class SignatureCheck:
         key = self._keys.find(credential.access_key_id)
         if key is None:
             raise UnrecognizedClientException("The security token included in the request is invalid.")
-        check_time(credential, self._clock.now())
+        _check_time(credential, self._clock.now())
         _check_signed_headers(request, credential)
         return partial(self._confirm, request, credential, key)
 
@@ -105,7 +105,7 @@ def derive_signing_key(secret: str, date: str, region: str) -> bytes:
     return key
 
 
-def check_time(credential: Credential, now: float) -> None:
+def _check_time(credential: Credential, now: float) -> None:
     """A header signature is good for five minutes to both sides, a presigned request from its time until it expires."""
     age = now - credential.time
     allowed = SKEW_S if credential.expires_s is None else credential.expires_s

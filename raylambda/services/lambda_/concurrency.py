@@ -42,13 +42,6 @@ def total_reserved(context: LambdaContext, resource: Resource, apart_from: str |
     return context.session.exec(total).one() or 0
 
 
-def _load(context: LambdaContext, address: Address) -> FunctionRow:
-    row = find_function(context, address)
-    if row is None:
-        raise not_found(address, LATEST)
-    return row
-
-
 def _refuse_starvation(context: LambdaContext, address: Address, reserved: int) -> None:
     """At least 100 must stay for everybody else; reserving nothing takes nothing away."""
     left = context.parts.concurrency_limit - total_reserved(context, address, address.name) - reserved
@@ -64,7 +57,9 @@ def put_function_concurrency(
     context: LambdaContext, request: PutFunctionConcurrencyRequest, address: Address
 ) -> Concurrency:
     refuse_qualified(address)
-    row = _load(context, address)
+    row = find_function(context, address)
+    if row is None:
+        raise not_found(address, LATEST)
     _refuse_starvation(context, address, request.reserved_concurrent_executions)
     row.reserved_concurrency = request.reserved_concurrent_executions
     context.record_change(address)

@@ -79,7 +79,7 @@ class Package:
         return len(self.data)
 
 
-def receive(context: LambdaContext, code: FunctionCode) -> Package:
+def take_package(context: LambdaContext, code: FunctionCode) -> Package:
     """Get the package and check it, without a word to the database; raises AWS's errors of lambda-reference.md 6."""
     refuse_unsupported(code, ("source_kms_key_arn",))
     if code.s3_object_storage_mode == "REFERENCE":
@@ -126,7 +126,7 @@ def update_function_code(
         raise InvalidParameterValueException(
             "Please don't provide ImageUri when updating a function with packageType Zip."
         )
-    package = receive(context, request)
+    package = take_package(context, request)
     if not request.dry_run:
         context.parts.code_store.put(package.data)
     latest = load_latest(context, address)

@@ -18,7 +18,7 @@ from raylambda.services.lambda_.account import refuse_full_storage
 from raylambda.services.lambda_.aliases import aliases_of
 from raylambda.services.lambda_.concurrency import Concurrency
 from raylambda.services.lambda_.context import LambdaContext
-from raylambda.services.lambda_.function_code import FunctionCode, Package, receive
+from raylambda.services.lambda_.function_code import FunctionCode, Package, take_package
 from raylambda.services.lambda_.function_configuration import (
     CREATING_CODE,
     CREATING_REASON,
@@ -110,7 +110,8 @@ def _new_rows(
     return FunctionRow(**key, tags=dict(request.tags or {})), latest
 
 
-def _refuse_images(request: CreateFunctionRequest) -> None:
+def _refuse_other_kinds(request: CreateFunctionRequest) -> None:
+    """Functions are zips for a runtime; there is no code signing configuration yet, so naming one is an error."""
     if request.package_type == "Image" or request.code.image_uri is not None:
         raise InvalidParameterValueException(
             "Container images are not supported by raylambda yet: provide a zip with PackageType Zip."
@@ -119,10 +120,7 @@ def _refuse_images(request: CreateFunctionRequest) -> None:
         raise InvalidParameterValueException(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."
         )
-
-
-def _refuse_code_signing(arn: str | None) -> None:
-    """There is no code signing configuration yet, so naming one is an error."""
+    arn = request.code_signing_config_arn
     if arn is not None:
         raise CodeSigningConfigNotFoundException(
             "The code signing configuration cannot be found. "
@@ -134,10 +132,9 @@ def _refuse_code_signing(arn: str | None) -> None:
 def create_function(context: LambdaContext, request: CreateFunctionRequest, address: Address) -> FunctionConfiguration:
     refuse_qualified(address)
     refuse_unsupported(request, ("publish_to", "tenancy_config"))
-    _refuse_images(request)
-    _refuse_code_signing(request.code_signing_config_arn)
+    _refuse_other_kinds(request)
     refuse_too_many(request.tags or {})
-    package = receive(context, request.code)
+    package = take_package(context, request.code)
     function, latest = _new_rows(context, address, request, package)
     context.parts.code_store.put(package.data)
     if find_function(context, address) is not None:

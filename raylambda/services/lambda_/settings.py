@@ -138,7 +138,12 @@ def configured(current: Mapping[str, Any], settings: FunctionSettings, region: s
     refuse_unsupported(settings, _REFUSED)
     _check_layers(settings.layers or [], region)
     given = settings.model_dump(by_alias=True, exclude_none=True, include=set(_SETTINGS))
-    changed = {member: _MERGE.get(member, _as_given)(value, current.get(member)) for member, value in given.items()}
+    changed = {
+        member: _MERGE[member](value, current.get(member))
+        if member in _MERGE
+        else (None if value in ("", []) else value)
+        for member, value in given.items()
+    }
     following = {member: value for member, value in {**current, **changed}.items() if value is not None}
     if following["SnapStart"]["ApplyOn"] == "PublishedVersions":
         runtime = following["Runtime"]
@@ -166,15 +171,6 @@ def _check_layers(layers: list[str], region: str) -> None:
         raise InvalidParameterValueException(f"Layer version {arn} does not exist.")
 
 
-def _as_given(given: Any, _current: Any) -> Any:
-    """An empty list or text takes the member away; AWS then does not print it."""
-    return given if given not in ("", []) else None
-
-
-def _description(given: str, _current: str) -> str:
-    return given
-
-
 def _runtime(given: str, _current: str | None) -> str:
     """An unknown or deprecated runtime is no validation error at AWS."""
     if given in DEPRECATED_RUNTIMES:
@@ -198,10 +194,6 @@ def _vpc_config(given: _Document, current: _Document | None) -> _Document:
     return {**vpc, "VpcId": ""}
 
 
-def _dead_letter_config(given: _Document, _current: _Document | None) -> _Document | None:
-    return given if given.get("TargetArn") else None
-
-
 def _environment(given: _Document, _current: _Document | None) -> _Document:
     variables: dict[str, str] = given.get("Variables", {})
     reserved = [name for name in variables if name in RESERVED_VARIABLES]
@@ -220,10 +212,6 @@ def _environment(given: _Document, _current: _Document | None) -> _Document:
     return {"Variables": variables}
 
 
-def _merged(given: _Document, current: _Document) -> _Document:
-    return {**current, **given}
-
-
 def _logging_config(given: _Document, current: _Document) -> _Document:
     merged = {**current, **given}
     levels = ("ApplicationLogLevel", "SystemLogLevel")
@@ -237,13 +225,13 @@ def _logging_config(given: _Document, current: _Document) -> _Document:
 
 
 _MERGE: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
-    "Description": _description,
+    "Description": lambda given, _current: given,
     "Runtime": _runtime,
     "VpcConfig": _vpc_config,
-    "DeadLetterConfig": _dead_letter_config,
+    "DeadLetterConfig": lambda given, _current: given if given.get("TargetArn") else None,
     "Environment": _environment,
-    "TracingConfig": _merged,
-    "SnapStart": _merged,
+    "TracingConfig": lambda given, current: {**current, **given},
+    "SnapStart": lambda given, current: {**current, **given},
     "LoggingConfig": _logging_config,
 }
-"""How a given member meets the stored one; ``None`` takes it away. Members that are not here are replaced."""
+"""How a given member meets the stored one; ``None`` takes it away. Members that are not here are replaced, or taken away when empty."""

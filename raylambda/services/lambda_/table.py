@@ -1,4 +1,4 @@
-"""The whole operation table. Importing this module imports every resource, and each registers its operations."""
+"""The whole operation table. Importing this module imports the module of every resource, and each registers its operations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from raylambda.services.protocol.operation import Operation, registered, served_
 
 OWN_PREFIX: Final = "/_raylambda/"
 
-RESOURCES: Final = (
+MODULES: Final = (
     account,
     aliases,
     concurrency,

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, get_origin
 from raylambda.model.errors import SerializationException
 from raylambda.services.protocol.operation import Context, Operation
 from raylambda.services.protocol.validation import bind
-from raylambda.services.protocol.wire import Wire, render
+from raylambda.services.protocol.wire import render
 
 _WITH_BODY = frozenset({"POST", "PUT"})
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -71,31 +71,24 @@ def _refuse_constant(text: str) -> NoReturn:
 
 
 def _members_of_query(operation: Operation, query: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    lists = {spec.alias for spec in operation.request.model_fields.values() if get_origin(spec.annotation) is list}
     members: dict[str, Any] = {}
     for name in operation.query:
         values = query.get(name, ())
         member = name[:1].upper() + name[1:]
         if values:
-            members[member] = list(values) if _is_list(operation.request, member) else values[0]
+            members[member] = list(values) if member in lists else values[0]
     return members
 
 
-def _is_list(request: type[Wire], member: str) -> bool:
-    return any(spec.alias == member and get_origin(spec.annotation) is list for spec in request.model_fields.values())
-
-
 def _refuse_unstorable(document: Mapping[str, Any]) -> None:
-    """No member of Lambda takes U+0000 or half a surrogate pair, and neither do SQL text nor the environment of a process."""
+    """No member takes U+0000 or half a surrogate pair, and neither do SQL text nor the environment of a process."""
     try:
-        found = any(_is_unstorable(text) for text in _texts(document))
+        found = any("\0" in text or (not text.isascii() and _SURROGATE.search(text)) for text in _texts(document))
     except RecursionError:
         found = True
     if found:
         raise SerializationException("Illegal character in the request.")
-
-
-def _is_unstorable(text: str) -> bool:
-    return "\0" in text or (not text.isascii() and _SURROGATE.search(text) is not None)
 
 
 def _texts(value: object) -> Iterator[str]:

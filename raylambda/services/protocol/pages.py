@@ -46,11 +46,8 @@ def take_page(
     rows = list(session.exec(query.order_by(*order.columns).limit(items + 1)))
     if len(rows) <= items:
         return rows, None
-    return rows[:items], _marker(order.identity(rows[items - 1]))
-
-
-def _marker(identity: tuple[str, ...]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(identity).encode()).decode()
+    identity = order.identity(rows[items - 1])
+    return rows[:items], base64.urlsafe_b64encode(json.dumps(identity).encode()).decode()
 
 
 def _key(order: Order[_Row], marker: str) -> tuple[Any, ...]:

@@ -38,10 +38,10 @@ def bind(model: type[_Request], document: Mapping[str, Any]) -> _Request:
     try:
         return model.model_validate(document, by_alias=True, by_name=False)
     except ValidationError as failure:
-        raise _translated(failure.errors(include_url=False), document) from None
+        raise _translated(failure.errors(include_url=False)) from None
 
 
-def _translated(errors: Sequence[ErrorDetails], document: Mapping[str, Any]) -> LambdaError:
+def _translated(errors: Sequence[ErrorDetails]) -> LambdaError:
     complaints: list[str] = []
     for error in errors:
         if error["type"] == "missing":
@@ -52,7 +52,8 @@ def _translated(errors: Sequence[ErrorDetails], document: Mapping[str, Any]) -> 
         elif error["type"] == "value_error":
             return InvalidParameterValueException(str(error["ctx"]["error"]))
         elif error["type"] == "extra_forbidden":
-            return InvalidParameterValueException(f"{_member(error['loc'])} is not a member of this request.")
+            member = ".".join(str(part) for part in error["loc"])
+            return InvalidParameterValueException(f"{member} is not a member of this request.")
         elif error["input"] is None:
             complaints.append(complaint(_path(error["loc"]), None, NOT_NULL))
         else:
@@ -64,10 +65,6 @@ def _path(location: Sequence[str | int]) -> str:
     """``('VpcConfig', 'SubnetIds')`` -> ``vpcConfig.subnetIds``; an element of a list is ``fileSystemConfigs.1.member``."""
     parts = (f"{part + 1}.member" if isinstance(part, int) else part[:1].lower() + part[1:] for part in location)
     return ".".join(parts)
-
-
-def _member(location: Sequence[str | int]) -> str:
-    return ".".join(str(part) for part in location)
 
 
 def _unconvertible(error: ErrorDetails) -> str:
