@@ -41,7 +41,7 @@ _NOT_YET = (("x-amz-durable-execution-name", "DurableExecutionName"), ("x-amz-te
 
 
 def payload_limit(invocation_type: str) -> BodyLimit:
-    """The limit for an invocation type; what is no type at all is refused later, with its caller known."""
+    """The limit for an invocation type; what is no type at all is refused later, with its principal known."""
     kind = InvocationType.EVENT if invocation_type == InvocationType.EVENT else InvocationType.REQUEST_RESPONSE
     limit = ASYNC_PAYLOAD_BYTES if kind is InvocationType.EVENT else SYNC_PAYLOAD_BYTES
 

@@ -1,6 +1,6 @@
 """Which resource a client means (lambda-reference.md 5, names, ARNs, qualifiers). Pure: whether it exists is not asked here.
 
-A name may say another account than the caller's: whether that is allowed is for ``frontdoor.auth.authorization`` to say,
+A name may say another account than the principal's: whether that is allowed is for ``frontdoor.auth.authorization`` to say,
 which everything that names a resource passes before anybody looks it up.
 """
 

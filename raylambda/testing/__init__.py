@@ -6,5 +6,5 @@
 * ``hosts``      ``FakeCluster``, ``FakeHost``, ``FakePackages``: hosts in memory, scripted
 * ``sandbox``    ``FakeSandbox``, and runtimes that are scripts: next, respond, crash
 * ``platform``   ``running_platform``: `raylambda up` in an empty data directory, ended afterwards
-* ``processes``  which processes a test has left, and what they are
+* ``processes``  processes as `/proc` shows them: who descends from whom, and which are gone
 """

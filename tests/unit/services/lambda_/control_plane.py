@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import string
@@ -23,10 +22,10 @@ from raylambda.services.protocol.dispatch import Answer, answer
 from raylambda.services.protocol.operation import Operation
 from raylambda.store.activation import activate
 from raylambda.store.changes import Change, changes_since
-from raylambda.store.codestore import CodeMissing
 from raylambda.store.engine import Database
 from raylambda.store.reads import load_function
 from raylambda.testing.clock import ManualClock
+from raylambda.testing.codestore import MemoryCodeStore
 
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
@@ -45,23 +44,6 @@ def a_package(source: str = "def handler(event, context): return event\n") -> by
 def zip_member(source: str = "def handler(event, context): return event\n") -> str:
     """The same as a JSON member."""
     return b64encode(a_package(source)).decode()
-
-
-class MemoryCodeStore:
-    """Packages in a dictionary."""
-
-    def __init__(self) -> None:
-        self.packages: dict[str, bytes] = {}
-
-    def put(self, data: bytes) -> str:
-        sha256 = hashlib.sha256(data).hexdigest()
-        self.packages[sha256] = data
-        return sha256
-
-    def get(self, sha256: str) -> bytes:
-        if sha256 not in self.packages:
-            raise CodeMissing(sha256)
-        return self.packages[sha256]
 
 
 class CountedIds:
