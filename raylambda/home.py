@@ -1,16 +1,15 @@
-"""The data directory: one platform at a time has it, and says in it where it listens and which key it takes."""
+"""The data directory: one platform at a time has it, keeps its secrets in it, and says in it where it listens."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-
-from raylambda.frontdoor.auth.keys import keep_secret
 
 _NOTE = "platform.json"
 
@@ -37,10 +36,10 @@ class PlatformNote:
 
 
 @contextmanager
-def claimed(home: Path) -> Iterator[None]:
+def locked(home: Path) -> Iterator[None]:
     """Make the directory if need be, and have it alone: two platforms would start environments for the same functions.
 
-    The claim ends with this process, however it ends. Raises ``HomeUnusable``.
+    The lock ends with this process, however it ends. Raises ``HomeUnusable``.
     """
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -48,17 +47,13 @@ def claimed(home: Path) -> Iterator[None]:
     except OSError as error:
         raise HomeUnusable(f"RAYLAMBDA_HOME cannot be used: {error}") from None
     try:
-        _lock(directory, home)
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise HomeUnusable(f"a platform runs in {home} already; set RAYLAMBDA_HOME to run another one") from None
         yield
     finally:
         os.close(directory)
-
-
-def _lock(directory: int, home: Path) -> None:
-    try:
-        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise HomeUnusable(f"a platform runs in {home} already; set RAYLAMBDA_HOME to run another one") from None
 
 
 @contextmanager
@@ -83,3 +78,21 @@ def read_note(home: Path) -> PlatformNote:
         raise NoPlatform(f"the platform in {home} is not yours: {error}") from None
     except (ValueError, TypeError):
         raise NoPlatform(f"{home / _NOTE} is not understood; start the platform again") from None
+
+
+def keep_secret(path: Path, make: Callable[[], str]) -> str:
+    """Read a secret; the first caller, also among several processes, makes it. The file is complete or absent, mode 0600."""
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(make())
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):  # a name that another process took meanwhile stays that process's
+                path.hardlink_to(draft)
+        finally:
+            draft.unlink()
+    return path.read_text("utf-8")

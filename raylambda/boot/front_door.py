@@ -5,7 +5,10 @@ from __future__ import annotations
 from raylambda.frontdoor.auth.keys import KeyRing, root_key
 from raylambda.frontdoor.auth.signature import AnyKey, Authenticator, SignatureCheck
 from raylambda.model.clock import Clock
+from raylambda.services.lambda_.context import ControlParts
+from raylambda.services.lambda_.s3_source import S3Source
 from raylambda.settings import AccessKey, Settings
+from raylambda.store.codestore import CodeStore
 
 
 def authenticator(settings: Settings, clock: Clock) -> Authenticator:
@@ -21,3 +24,14 @@ def own_key(settings: Settings) -> AccessKey:
     if settings.auth == "none":
         return AccessKey(settings.account_id, "none", settings.account_id)
     return settings.access_keys[0] if settings.access_keys else root_key(settings.home, settings.account_id)
+
+
+def control_parts(settings: Settings, clock: Clock, code_store: CodeStore, links: CodeLinks) -> ControlParts:
+    """What the operations of Lambda's control plane work with, beside the database."""
+    return ControlParts(
+        code_store=code_store,
+        fetch_s3=S3Source(settings.region, clock),
+        code_location=links.location,
+        concurrency_limit=settings.concurrency,
+        clock=clock,
+    )

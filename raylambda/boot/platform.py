@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from raylambda.boot import BootError
-from raylambda.boot.front_door import authenticator
+from raylambda.boot.front_door import authenticator, control_parts
 from raylambda.boot.ray_cluster import ray_hosts
 from raylambda.boot.status import status
 from raylambda.fleet.driver import FleetDriver
@@ -22,7 +22,7 @@ from raylambda.fleet.host_keeper import HostKeeper
 from raylambda.fleet.policy import FixedIdleTime, FleetPolicy
 from raylambda.frontdoor.auth.keys import link_secret
 from raylambda.frontdoor.code_links import CodeLinks
-from raylambda.frontdoor.front_door import FrontDoor
+from raylambda.frontdoor.front_door import FrontDoorParts
 from raylambda.hosts.directory import HostDirectory
 from raylambda.hosts.listener import HostListener
 from raylambda.hosts.ports import Cluster, PackageShelf
@@ -39,7 +39,6 @@ from raylambda.scheduling.invoker import Invoker
 from raylambda.scheduling.leases import Leases
 from raylambda.scheduling.registry import Registry
 from raylambda.scheduling.store_feed import StoreFeed
-from raylambda.services.lambda_.s3_source import S3Source
 from raylambda.settings import Settings
 from raylambda.store.codestore import LocalCodeStore
 from raylambda.store.engine import Database, migrate, open_engine
@@ -53,7 +52,7 @@ _DAY_S = 86_400.0
 class Platform:
     """The running parts that others look at."""
 
-    front_door: FrontDoor
+    front_door: FrontDoorParts
     fleet: FleetDriver
     hosts: HostDirectory
     invoker: Invoker
@@ -84,19 +83,19 @@ async def open_platform(
         stack.push_async_callback(invoker.drain, _DRAIN_S)
         dispatcher = await stack.enter_async_context(_open_dispatcher(settings, clock, database, invoker))
 
-        front_door = FrontDoor(
+        links = CodeLinks(link_secret(settings.home), clock)
+        front_door = FrontDoorParts(
             database=database,
-            code_store=code_store,
+            control=control_parts(settings, clock, code_store, links),
             invoker=invoker,
             queue=Acceptance(database, clock, dispatcher.wake),
             authenticator=authenticator(settings, clock),
-            links=CodeLinks(link_secret(settings.home), clock),
+            links=links,
             logs=logs,
-            status=lambda account: status(settings, admission, fleet, hosts, dispatcher, account),
+            status=lambda principal, _detail, _function: status(
+                settings, admission, fleet, hosts, dispatcher, principal.account
+            ),
             healthy=lambda: bool(hosts),
-            fetch_s3=S3Source(settings.region, clock),
-            concurrency_limit=settings.concurrency,
-            clock=clock,
         )
         yield Platform(front_door, fleet, hosts, invoker, dispatcher)
 

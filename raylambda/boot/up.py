@@ -17,7 +17,7 @@ from raylambda.boot.platform import Platform, open_database, open_platform
 from raylambda.boot.ray_cluster import ray_cluster
 from raylambda.frontdoor.app import create_app
 from raylambda.frontdoor.server import FrontDoorServer, make_server
-from raylambda.home import PlatformNote, claimed, noted
+from raylambda.home import PlatformNote, locked, noted
 from raylambda.hosts.ports import HostUnfit
 from raylambda.model.clock import SystemClock
 from raylambda.settings import Settings
@@ -34,7 +34,7 @@ def run(settings: Settings, say: Say) -> None:
     Raises ``BootError`` and ``HomeUnusable``, before Ray starts for what can be known before.
     """
     _check(settings)
-    with claimed(settings.home), _listener(settings) as listener:
+    with locked(settings.home), _listener(settings) as listener:
         open_database(settings).close()
         say("Starting Ray" if settings.ray_address is None else f"Joining the Ray cluster at {settings.ray_address}")
         with ray_cluster(settings):

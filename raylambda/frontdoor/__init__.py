@@ -2,21 +2,23 @@
 
 The way of a request through the files::
 
-    server      uvicorn, with limits for the head of a request
-    answers     the outermost part: a request id for everything, an answer for every failure
-    routing     which endpoint: on the raw path, because an ARN in one label may hold ``%2F``
-    desk        who and what: the authenticator examines the head, then the body is read, then the caller is known
-      claims      what the request says of its signer       signing   whether that is true
-      bodies      reading with a limit                      keys      which keys there are
-    invoke      Invoke and InvokeAsync; ``calls`` has their rules       -> scheduling, queue
-    control     the operation table                                     -> api
-    own_paths   health, status and logs; ``code_links`` the downloads of ``Code.Location``
-    app         puts the endpoints on their paths; ``seams`` is all that it stands on; ``openapi`` describes it
+    server        uvicorn, with limits for the head of a request
+    answers       the outermost part: a request id for everything, an answer for every failure
+    routing       which endpoint: on the raw path, because an ARN in one label may hold ``%2F``
+    arrival       who and what: the authenticator examines the head, then the body is read, then the principal is known
+      auth/         whose request it is, and what they may do
+      bodies        reading with a limit
+    invoke        Invoke and InvokeAsync; ``calls`` has their rules       -> scheduling, queue
+    control       the operation table                                     -> services
+    own_paths     health, status and logs; ``code_links`` the downloads of ``Code.Location``
+    app           puts the endpoints on their paths; ``front_door`` is all that it stands on; ``openapi`` describes it
 
 What holds everywhere: nothing of a request is believed before its signature is checked; a stranger is refused before his
-body is read; every answer has ``x-amzn-RequestId``, which for an invocation is the id that the function sees; errors are
-``LambdaError`` and become AWS's answer in one place, anything else becomes a 500 that says nothing about us.
+body is read; whoever is known is still asked for every action on every resource, by one ``authorize``; every answer has
+``x-amzn-RequestId``, which for an invocation is the id that the function sees; errors are ``LambdaError`` and become AWS's
+answer in one place, anything else becomes a 500 that says nothing about us.
 
-A warm synchronous invocation runs in the event loop from its first byte to its last: no SQL, no thread, no lock. The
+A warm synchronous invocation runs in the event loop from its first byte to its last: no SQL, no thread, no lock; ``answers``,
+``routing``, ``arrival``, ``bodies``, ``calls``, ``invoke`` and ``auth`` import neither the control plane nor the store. The
 control plane runs in threads, one unit of work per request, committed before its answer is sent.
 """

@@ -1,4 +1,4 @@
-"""The first thing that happens to a request: its body is read and its caller found."""
+"""The first thing that happens to a request: its body is read, and whose it is becomes known."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from starlette.requests import Request
 
 from raylambda.frontdoor.answers import REQUEST_ID
 from raylambda.frontdoor.auth.credential import ReceivedRequest
-from raylambda.frontdoor.auth.signature import Authenticator, Caller
+from raylambda.frontdoor.auth.signature import Authenticator
 from raylambda.frontdoor.bodies import BodyLimit, read_body
 from raylambda.frontdoor.routing import parse_query
 from raylambda.model.errors import RequestEntityTooLargeException
 from raylambda.model.limits import REQUEST_BYTES
+from raylambda.model.principal import Principal
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A request that was read whole and whose caller is known. Labels and query are decoded; header names in lower case."""
+    """A request that was read whole and whose principal is known. Labels and query are decoded; header names in lower case."""
 
     request_id: str
-    caller: Caller
+    principal: Principal
     labels: Mapping[str, str]
     query: Mapping[str, Sequence[str]]
     headers: Mapping[str, str]
@@ -35,8 +36,8 @@ class Arrival:
         return self.query.get(name, (None,))[0]
 
 
-class Desk:
-    """Receives requests. Nothing of a request is believed before the authenticator has named its caller."""
+class Receiver:
+    """Makes arrivals of requests. Nothing of a request is believed before the authenticator has named its principal."""
 
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
@@ -50,8 +51,8 @@ class Desk:
         received = ReceivedRequest(scope["method"], scope["raw_path"].decode("latin-1"), headers, query)
         confirm = self._authenticator.examine(received)
         body = await read_body(request.receive, by_name.get("content-length"), limit)
-        caller = confirm(body.sha256)
-        return Arrival(scope[REQUEST_ID], caller, scope["path_params"], query, by_name, body.data)
+        principal = confirm(body.sha256)
+        return Arrival(scope[REQUEST_ID], principal, scope["path_params"], query, by_name, body.data)
 
 
 def operation_limit(operation: str) -> BodyLimit:

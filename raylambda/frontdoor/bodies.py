@@ -37,7 +37,7 @@ class BodyLimit:
 
 async def read_body(receive: Receive, content_length: str | None, limit: BodyLimit) -> Body:
     """Read the whole body; raises the limit's error while reading, ``ClientDisconnect`` when the peer goes away."""
-    declared = _declared_size(content_length)
+    declared = int(content_length) if content_length is not None and _SIZE.fullmatch(content_length) else 0
     if declared > limit.size:
         raise limit.refuse(declared)
     digest = hashlib.sha256()
@@ -54,10 +54,6 @@ async def read_body(receive: Receive, content_length: str | None, limit: BodyLim
         digest.update(chunk)
         chunks.append(chunk)
     return Body(b"".join(chunks), digest.hexdigest())
-
-
-def _declared_size(content_length: str | None) -> int:
-    return 0 if content_length is None or _SIZE.fullmatch(content_length) is None else int(content_length)
 
 
 async def _next_message(receive: Receive) -> Message:

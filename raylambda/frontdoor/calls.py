@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from raylambda.frontdoor.arrival import Arrival
 from raylambda.frontdoor.bodies import BodyLimit
+from raylambda.model.addressing import Address, locate
 from raylambda.model.errors import (
     InvalidParameterValueException,
     InvalidRequestContentException,
@@ -20,8 +21,7 @@ from raylambda.model.errors import (
 from raylambda.model.invocation import Call
 from raylambda.model.limits import ASYNC_PAYLOAD_BYTES, CLIENT_CONTEXT_BYTES, SYNC_PAYLOAD_BYTES
 from raylambda.model.names import NAMESPACED_NAME, QUALIFIER, Text
-from raylambda.services.lambda_.addressing import locate
-from raylambda.services.protocol.validation import check_members
+from raylambda.model.validation_text import check_members
 
 _TRACE_ID = re.compile(r"(?=.*Root=)[!-~ ]{1,1024}")  # it becomes a header of the guest's and of our own answer
 
@@ -41,7 +41,7 @@ _NOT_YET = (("x-amz-durable-execution-name", "DurableExecutionName"), ("x-amz-te
 
 
 def payload_limit(invocation_type: str) -> BodyLimit:
-    """The limit for an invocation type; what is no type at all is refused later, with its caller known."""
+    """The limit for an invocation type; what is no type at all is refused later, with its principal known."""
     kind = InvocationType.EVENT if invocation_type == InvocationType.EVENT else InvocationType.REQUEST_RESPONSE
     limit = ASYNC_PAYLOAD_BYTES if kind is InvocationType.EVENT else SYNC_PAYLOAD_BYTES
 
@@ -53,19 +53,27 @@ def payload_limit(invocation_type: str) -> BodyLimit:
     return BodyLimit(limit, refuse)
 
 
-def read_call(arrival: Arrival, invocation_type: str, new_trace_id: Callable[[], str]) -> Call:
-    """What the client asks for. Raises the client's errors, so that ``invocation_type`` is one when it returns."""
+def read_address(arrival: Arrival, invocation_type: str) -> Address:
+    """Which function is meant. Raises what is wrong with the members, so that ``invocation_type`` is one when it returns."""
     function_name, qualifier = arrival.labels["FunctionName"], arrival.parameter("Qualifier")
-    log_type = arrival.headers.get("x-amz-log-type", "None")
     check_members(
         ("functionName", function_name, NAMESPACED_NAME),
         ("qualifier", qualifier, QUALIFIER),
         ("invocationType", invocation_type, _INVOCATION_TYPE),
-        ("logType", log_type, _LOG_TYPE),
+        ("logType", arrival.headers.get("x-amz-log-type"), _LOG_TYPE),
     )
-    _refuse_unsupported(arrival)
-    address = locate(arrival.caller, function_name, qualifier)
-    synchronous = invocation_type == InvocationType.REQUEST_RESPONSE
+    for header, member in _NOT_YET:
+        if header in arrival.headers:
+            raise InvalidParameterValueException(f"{member} is not supported by raylambda yet.")
+    return locate(arrival.principal, function_name, qualifier)
+
+
+def read_call(
+    arrival: Arrival, address: Address, invocation_type: InvocationType, new_trace_id: Callable[[], str]
+) -> Call:
+    """What the client asks of the function at ``address``; raises ``InvalidRequestContentException``."""
+    synchronous = invocation_type is InvocationType.REQUEST_RESPONSE
+    trace_id = arrival.headers.get("x-amzn-trace-id", "")
     return Call(
         account=address.account,
         region=address.region,
@@ -73,9 +81,10 @@ def read_call(arrival: Arrival, invocation_type: str, new_trace_id: Callable[[],
         qualifier=address.qualifier,
         request_id=arrival.request_id,
         payload=checked_payload(arrival.body),
-        trace_id=_trace_id(arrival.headers.get("x-amzn-trace-id")) or new_trace_id(),
+        trace_id=trace_id if _TRACE_ID.fullmatch(trace_id) else new_trace_id(),
         client_context=_client_context(arrival.headers.get("x-amz-client-context")) if synchronous else None,
-        tail=synchronous and log_type == "Tail",
+        tail=synchronous and arrival.headers.get("x-amz-log-type") == "Tail",
+        principal=arrival.principal,
     )
 
 
@@ -98,12 +107,6 @@ def make_trace_id(now: float, random_bytes: Callable[[int], bytes]) -> str:
     return f"Root=1-{int(now):08x}-{digits[:24]};Parent={digits[24:]};Sampled=0"
 
 
-def _refuse_unsupported(arrival: Arrival) -> None:
-    for header, member in _NOT_YET:
-        if header in arrival.headers:
-            raise InvalidParameterValueException(f"{member} is not supported by raylambda yet.")
-
-
 def _client_context(header: str | None) -> str | None:
     """The decoded JSON text."""
     if header is None:
@@ -118,10 +121,6 @@ def _client_context(header: str | None) -> str | None:
     if not isinstance(document, dict):
         raise InvalidRequestContentException("Client context must be a valid Base64-encoded JSON object.")
     return text
-
-
-def _trace_id(header: str | None) -> str | None:
-    return header if header is not None and _TRACE_ID.fullmatch(header) else None
 
 
 def _refuse_constant(text: str) -> NoReturn:

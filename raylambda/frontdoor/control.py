@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from functools import partial
 from typing import Final
 
 from anyio import CapacityLimiter, to_thread
-from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
-from raylambda.frontdoor.arrival import Arrival, Desk, base_url, operation_limit
-from raylambda.frontdoor.front_door import FrontDoor
+from raylambda.frontdoor.arrival import Arrival, Receiver, base_url, operation_limit
+from raylambda.frontdoor.front_door import FrontDoorParts
 from raylambda.frontdoor.routing import Endpoint
+from raylambda.services.lambda_.context import LambdaContext
 from raylambda.services.lambda_.not_yet import refusal
+from raylambda.services.lambda_.table import action
 from raylambda.services.protocol.dispatch import Answer, answer
-from raylambda.services.protocol.operation import Context, Operation
+from raylambda.services.protocol.operation import Operation
 from raylambda.store.errors import StoreConflict
 
 _ATTEMPTS: Final = 3
 """A unit of work that lost against another one sees that one's rows when it runs again, and answers accordingly."""
 
-_TAKE_PACKAGES: Final = frozenset({"CreateFunction", "UpdateFunctionCode"})
 _PACKAGE_THREADS: Final = 8
 """Packages may wait for S3 for a long time, so they have threads of their own and never use up everybody's."""
 
@@ -29,19 +29,20 @@ _PACKAGE_THREADS: Final = 8
 class ControlPlane:
     """Makes the endpoints. Each request is one unit of work in a thread, committed before its answer is sent."""
 
-    def __init__(self, door: FrontDoor, desk: Desk) -> None:
-        self._door = door
-        self._desk = desk
+    def __init__(self, parts: FrontDoorParts, receiver: Receiver) -> None:
+        self._parts = parts
+        self._receiver = receiver
         self._package_threads = CapacityLimiter(_PACKAGE_THREADS)
 
     def endpoint(self, operation: Operation) -> Endpoint:
         limit = operation_limit(operation.name)
-        threads = self._package_threads if operation.name in _TAKE_PACKAGES else None
+        threads = self._package_threads if operation.takes_package else None
 
         async def serve(request: Request) -> Response:
-            arrival = await self._desk.receive(request, limit)
+            arrival = await self._receiver.receive(request, limit)
             result = await to_thread.run_sync(self._answer, operation, arrival, base_url(request), limiter=threads)
-            return _response(result)
+            length = {} if result.body else {"Content-Length": "0"}
+            return Response(result.body, result.status, {**result.headers, **length})
 
         return serve
 
@@ -50,7 +51,7 @@ class ControlPlane:
         limit = operation_limit(operation.name)
 
         async def refuse(request: Request) -> Response:
-            await self._desk.receive(request, limit)
+            await self._receiver.receive(request, limit)
             raise refusal(operation)
 
         return refuse
@@ -58,36 +59,19 @@ class ControlPlane:
     def _answer(self, operation: Operation, arrival: Arrival, url: str) -> Answer:
         for _ in range(_ATTEMPTS - 1):
             try:
-                return self._run(operation, arrival, url)
+                return self._attempt(operation, arrival, url)
             except StoreConflict:
                 continue
-        return self._run(operation, arrival, url)
+        return self._attempt(operation, arrival, url)
 
-    def _run(self, operation: Operation, arrival: Arrival, url: str) -> Answer:
-        with self._unit_of_work(operation) as session:
-            context = self._context(session, arrival, url)
+    def _attempt(self, operation: Operation, arrival: Arrival, url: str) -> Answer:
+        database = self._parts.database
+        with database.reading() if operation.method == "GET" else database.session() as session:
+            context = LambdaContext(
+                session=session,
+                principal=arrival.principal,
+                authorize=partial(self._parts.authorize, arrival.principal, action(operation)),
+                base_url=url,
+                parts=self._parts.control,
+            )
             return answer(operation, context, arrival.labels, arrival.query, arrival.body)
-
-    def _unit_of_work(self, operation: Operation) -> AbstractContextManager[Session]:
-        database = self._door.database
-        return database.reading() if operation.method == "GET" else database.session()
-
-    def _context(self, session: Session, arrival: Arrival, url: str) -> Context:
-        door = self._door
-        return Context(
-            session=session,
-            account=arrival.caller.account,
-            region=arrival.caller.region,
-            code_store=door.code_store,
-            clock=door.clock,
-            new_id=door.new_id,
-            fetch_s3=door.fetch_s3,
-            code_location=lambda sha256: door.links.location(url, sha256),
-            concurrency_limit=door.concurrency_limit,
-        )
-
-
-def _response(result: Answer) -> Response:
-    if result.body:
-        return Response(result.body, result.status, result.headers)
-    return Response(b"", result.status, {**result.headers, "Content-Length": "0"})

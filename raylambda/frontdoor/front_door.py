@@ -3,43 +3,40 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from raylambda.frontdoor.auth.authorization import Authorize, authorize
 from raylambda.frontdoor.auth.signature import Authenticator
 from raylambda.frontdoor.code_links import CodeLinks
 from raylambda.frontdoor.invoke import Queue
 from raylambda.logs.keeper import LogKeeper
-from raylambda.model.clock import Clock, SystemClock
 from raylambda.model.invocation import Invoker
-from raylambda.store.codestore import CodeStore
+from raylambda.model.principal import Principal
+from raylambda.services.lambda_.context import ControlParts
 from raylambda.store.engine import Database
 
-
-def _new_id() -> str:
-    return str(uuid.uuid4())
+Status = Callable[[Principal, bool, str | None], Awaitable[Mapping[str, Any]]]
+"""Takes principal, whether all details are wanted, and the name of the one function that they are wanted of."""
 
 
 @dataclass(frozen=True)
-class FrontDoor:
-    """``status`` describes the platform to an account (JSON); ``healthy`` says whether invocations can be served now.
+class FrontDoorParts:
+    """``status`` describes the platform to a principal (JSON); ``healthy`` says whether invocations can be served now.
 
-    ``fetch_s3`` reads (bucket, key, version) and may block; ``concurrency_limit`` is the account's in each region.
+    ``control`` goes to the operations as it is; its clock and ids are those of requests too. ``links`` checks what
+    ``control.code_location`` has made.
     """
 
     database: Database
-    code_store: CodeStore
+    control: ControlParts
     invoker: Invoker
     queue: Queue
     authenticator: Authenticator
     links: CodeLinks
     logs: LogKeeper
-    status: Callable[[str], Awaitable[Mapping[str, Any]]]
+    status: Status
     healthy: Callable[[], bool]
-    fetch_s3: Callable[[str, str, str | None], bytes]
-    concurrency_limit: int
-    clock: Clock = field(default_factory=SystemClock)
-    new_id: Callable[[], str] = _new_id
+    authorize: Authorize = authorize
     random_bytes: Callable[[int], bytes] = os.urandom

@@ -13,8 +13,9 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
-from raylambda.frontdoor.arrival import Desk
-from raylambda.frontdoor.calls import InvocationType, payload_limit, read_call
+from raylambda.frontdoor.arrival import Arrival, Receiver
+from raylambda.frontdoor.auth.authorization import Authorize
+from raylambda.frontdoor.calls import InvocationType, payload_limit, read_address, read_call
 from raylambda.model.invocation import Call, Completion, Invoker
 
 
@@ -29,8 +30,16 @@ class Queue(Protocol):
 class Invocations:
     """The endpoints. ``new_trace_id`` makes an ``X-Amzn-Trace-Id`` for calls that come without one."""
 
-    def __init__(self, desk: Desk, invoker: Invoker, queue: Queue, new_trace_id: Callable[[], str]) -> None:
-        self._desk = desk
+    def __init__(
+        self,
+        receiver: Receiver,
+        authorize: Authorize,
+        invoker: Invoker,
+        queue: Queue,
+        new_trace_id: Callable[[], str],
+    ) -> None:
+        self._receiver = receiver
+        self._authorize = authorize
         self._invoker = invoker
         self._queue = queue
         self._new_trace_id = new_trace_id
@@ -38,8 +47,8 @@ class Invocations:
     async def invoke(self, request: Request) -> Response:
         """``POST /2015-03-31/functions/{FunctionName}/invocations``."""
         invocation_type = request.headers.get("x-amz-invocation-type", InvocationType.REQUEST_RESPONSE)
-        arrival = await self._desk.receive(request, payload_limit(invocation_type))
-        call = read_call(arrival, invocation_type, self._new_trace_id)
+        arrival = await self._receiver.receive(request, payload_limit(invocation_type))
+        call = self._authorized_call(arrival, "lambda:InvokeFunction", invocation_type)
         match InvocationType(invocation_type):
             case InvocationType.REQUEST_RESPONSE:
                 return _completed(call, await self._invoker.invoke(call))
@@ -51,8 +60,13 @@ class Invocations:
 
     async def invoke_async(self, request: Request) -> Response:
         """``POST /2014-11-13/functions/{FunctionName}/invoke-async``."""
-        arrival = await self._desk.receive(request, payload_limit(InvocationType.EVENT))
-        return await self._accept(read_call(arrival, InvocationType.EVENT, self._new_trace_id))
+        arrival = await self._receiver.receive(request, payload_limit(InvocationType.EVENT))
+        return await self._accept(self._authorized_call(arrival, "lambda:InvokeAsync", InvocationType.EVENT))
+
+    def _authorized_call(self, arrival: Arrival, action: str, invocation_type: str) -> Call:
+        address = read_address(arrival, invocation_type)
+        self._authorize(arrival.principal, action, address.arn)
+        return read_call(arrival, address, InvocationType(invocation_type), self._new_trace_id)
 
     async def _accept(self, call: Call) -> Response:
         await self._invoker.check(call)

@@ -1,11 +1,18 @@
-"""What the OpenAPI document says of an operation, made from its row in the table."""
+"""The OpenAPI document, made from the rows of the operation table."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fastapi.openapi.utils import get_openapi
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from raylambda import __version__
+from raylambda.frontdoor.routing import Endpoint, OperationRoute
 from raylambda.services.protocol.operation import Operation
 
 _LABEL = re.compile(r"\{(\w+)\}")
@@ -39,6 +46,25 @@ def describe(operation: Operation) -> Description:
         "openapi_extra": extra,
     }
     return Description(route, schemas)
+
+
+def document_endpoint(served: Sequence[Operation]) -> Endpoint:
+    """Answers with the document of these operations, made when it is first asked for."""
+    names = {row.name for row in served}
+    document: dict[str, Any] = {}
+
+    async def serve(request: Request) -> Response:
+        if not document:
+            routes = [
+                route for route in request.app.routes if isinstance(route, OperationRoute) and route.name in names
+            ]
+            document.update(get_openapi(title="raylambda", version=__version__, routes=routes))
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            for row in served:
+                schemas.update(describe(row).schemas)
+        return JSONResponse(document)
+
+    return serve
 
 
 def _parameter(name: str, place: str, schema: dict[str, Any] | None) -> dict[str, Any]:

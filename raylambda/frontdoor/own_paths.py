@@ -9,14 +9,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from raylambda.frontdoor.arrival import Arrival, Desk, operation_limit
-from raylambda.frontdoor.front_door import FrontDoor
+from raylambda.frontdoor.arrival import Arrival, Receiver, operation_limit
+from raylambda.frontdoor.front_door import FrontDoorParts
 from raylambda.logs.files import LogLine
 from raylambda.logs.keeper import READ_LIMIT, LogQuery
+from raylambda.model.addressing import AccountAddress, Address, locate
 from raylambda.model.errors import InvalidParameterValueException
 from raylambda.model.function import LATEST
 from raylambda.model.log_names import default_log_group, log_group_of, stream_mark
-from raylambda.services.lambda_.addressing import locate
 from raylambda.store.reads import load_function
 
 JSON_LINES = "application/x-ndjson"
@@ -25,20 +25,31 @@ JSON_LINES = "application/x-ndjson"
 class OwnPaths:
     """The endpoints."""
 
-    def __init__(self, door: FrontDoor, desk: Desk) -> None:
-        self._door = door
-        self._desk = desk
+    def __init__(self, parts: FrontDoorParts, receiver: Receiver) -> None:
+        self._parts = parts
+        self._receiver = receiver
 
     async def health(self, _request: Request) -> Response:
         """``GET /_raylambda/health``, without a signature: 200 once invocations can be served, otherwise 503."""
-        if self._door.healthy():
+        if self._parts.healthy():
             return JSONResponse({"status": "healthy"})
         return JSONResponse({"status": "starting"}, 503)
 
     async def status(self, request: Request) -> Response:
-        """``GET /_raylambda/status``: what the platform says of itself, to this account."""
-        arrival = await self._desk.receive(request, operation_limit("Status"))
-        return JSONResponse(await self._door.status(arrival.caller.account))
+        """``GET /_raylambda/status``: what the platform says of itself, to this principal.
+
+        Query: ``detail=all`` tells the stories too; ``function`` (a name or an ARN) wants those of one function.
+        """
+        arrival = await self._receiver.receive(request, operation_limit("Status"))
+        principal, detail, name = arrival.principal, arrival.parameter("detail"), arrival.parameter("function")
+        if detail not in {None, "all"}:
+            raise InvalidParameterValueException("detail is `all`, or is left out.")
+        function = None if name is None else locate(principal, name)
+        resource = function or AccountAddress(principal.account, principal.region)
+        self._parts.authorize(principal, "raylambda:Status", resource.arn)
+        return JSONResponse(
+            await self._parts.status(principal, detail is not None, None if function is None else function.name)
+        )
 
     async def logs(self, request: Request) -> Response:
         """``GET /_raylambda/functions/{FunctionName}/logs``: lines of JSON, ``{"time": ms, "stream": .., "message": ..}``.
@@ -46,17 +57,18 @@ class OwnPaths:
         Query: ``since`` (epoch milliseconds), ``limit`` (the newest so many), ``stream`` (a whole name), and
         ``follow=true``, which keeps the answer open and sends lines as they are written.
         """
-        arrival = await self._desk.receive(request, operation_limit("Logs"))
-        query = await run_in_threadpool(self._log_query, arrival)
+        arrival = await self._receiver.receive(request, operation_limit("Logs"))
+        address = locate(arrival.principal, arrival.labels["FunctionName"])
+        self._parts.authorize(arrival.principal, "raylambda:Logs", address.arn)
+        query = await run_in_threadpool(self._log_query, arrival, address)
         if arrival.parameter("follow") == "true":
-            return StreamingResponse(_json_lines(self._door.logs.follow(query)), media_type=JSON_LINES)
-        lines = await run_in_threadpool(self._door.logs.read, query)
+            return StreamingResponse(_json_lines(self._parts.logs.follow(query)), media_type=JSON_LINES)
+        lines = await run_in_threadpool(self._parts.logs.read, query)
         return Response(_joined(lines), media_type=JSON_LINES)
 
-    def _log_query(self, arrival: Arrival) -> LogQuery:
-        address = locate(arrival.caller, arrival.labels["FunctionName"])
+    def _log_query(self, arrival: Arrival, address: Address) -> LogQuery:
         default_group = default_log_group(address.name)
-        with self._door.database.reading() as session:
+        with self._parts.database.reading() as session:
             record = load_function(session, address.account, address.region, address.name)
         # The logs of a function outlive it, in the group that it has by default.
         group = default_group if record is None else log_group_of(record.versions[LATEST])

@@ -48,12 +48,7 @@ class PathTemplate:
         """The decoded labels of a request that this template describes, otherwise ``None``."""
         if scope["type"] != "http" or scope["method"] != self.method:
             return None
-        labels = self._labels_of(_segments(scope))
-        if labels is None or not self._selected(scope):
-            return None
-        return labels
-
-    def _labels_of(self, segments: tuple[str, ...]) -> dict[str, str] | None:
+        segments = _segments(scope)
         if len(segments) != len(self._parts):
             return None
         labels = {}
@@ -64,13 +59,11 @@ class PathTemplate:
                 labels[part[1:-1]] = unquote(segment)
             elif part != segment:
                 return None
+        if self._select is not None:
+            name, value = self._select
+            if value not in parse_query(scope["query_string"]).get(name, []):
+                return None
         return labels
-
-    def _selected(self, scope: Scope) -> bool:
-        if self._select is None:
-            return True
-        name, value = self._select
-        return value in parse_query(scope["query_string"]).get(name, [])
 
 
 def _segments(scope: Scope) -> tuple[str, ...]:

@@ -187,7 +187,7 @@ class ResourceNotReadyException(LambdaError):
 
 
 class AccessDeniedException(LambdaError):
-    """The caller may not do this."""
+    """The principal may not do this."""
 
     status = 403
     message_member = "Message"

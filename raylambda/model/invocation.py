@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from raylambda.model.function import LATEST, FunctionKey, FunctionVersion
+from raylambda.model.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,10 @@ class InvocationResult:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a caller of the invoker asks for: an event for a function by name; ``qualifier`` as the client gave it."""
+    """What a caller of the invoker asks for: an event for a function by name; ``qualifier`` as the client gave it.
+
+    ``principal`` is who asked. A queued event is kept without it: it was allowed when it was accepted.
+    """
 
     account: str
     region: str
@@ -55,6 +59,7 @@ class Call:
     trace_id: str = ""
     client_context: str | None = None
     tail: bool = False
+    principal: Principal | None = None
 
 
 @dataclass(frozen=True, slots=True)

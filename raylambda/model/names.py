@@ -224,7 +224,6 @@ Architectures = Annotated[list[str], Elements(1, 1, Text(values=("x86_64", "arm6
 EnvironmentVariables = Annotated[dict[str, str], Entries(Text(pattern="[a-zA-Z]([a-zA-Z0-9_])+"))]
 TracingMode = Annotated[str, Text(values=("Active", "PassThrough"))]
 SnapStartApplyOn = Annotated[str, Text(values=("PublishedVersions", "None"))]
-OptimizationStatus = Annotated[str, Text(values=("On", "Off"))]
 LogFormat = Annotated[str, Text(values=("JSON", "Text"))]
 ApplicationLogLevel = Annotated[str, Text(values=("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"))]
 SystemLogLevel = Annotated[str, Text(values=("DEBUG", "INFO", "WARN"))]

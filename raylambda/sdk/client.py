@@ -172,9 +172,14 @@ class Client:
             document = json.loads(line)
             yield LogRecord(document["time"], document["stream"], document["message"])
 
-    def status(self) -> dict[str, Any]:
-        """What the platform says of itself: nodes, hosts, environments, the isolation in force."""
-        return self._connection.json(ApiRequest("GET", f"{_OWN}/status"))
+    def status(self, *, detail: bool = False, function: str | None = None) -> dict[str, Any]:
+        """What the platform says of itself: nodes, hosts, environments, the isolation in force.
+
+        ``detail`` asks for the stories behind it too: decisions, refusals, the lives of environments. ``function`` wants
+        those of one function.
+        """
+        query = _query(detail="all" if detail else None, function=function)
+        return self._connection.json(ApiRequest("GET", f"{_OWN}/status", query))
 
     def health(self) -> bool:
         """Whether the platform serves invocations now; ``False`` also when nobody answers."""

@@ -11,15 +11,15 @@ class MemoryCodeStore:
     """Packages in a dictionary: the promises of ``CodeStore`` but for surviving the process."""
 
     def __init__(self) -> None:
-        self._packages: dict[str, bytes] = {}
+        self.packages: dict[str, bytes] = {}
 
     def put(self, data: bytes) -> str:
         sha256 = hashlib.sha256(data).hexdigest()
-        self._packages[sha256] = bytes(data)
+        self.packages[sha256] = bytes(data)
         return sha256
 
     def get(self, sha256: str) -> bytes:
         try:
-            return self._packages[sha256]
+            return self.packages[sha256]
         except KeyError:
             raise CodeMissing(f"no package {sha256[:80]!r}") from None

@@ -11,6 +11,7 @@ import pytest
 import raylambda
 from raylambda.model.environment import LogLines
 from raylambda.model.invocation import InvocationResult
+from raylambda.model.principal import Principal
 from raylambda.sdk import (
     Client,
     ClientError,
@@ -109,6 +110,30 @@ def test_nobody_there(tmp_path: Path) -> None:
     assert not client.health()
     with pytest.raises(PlatformUnreachable, match=r"no answer from http://127.0.0.1"):
         client.status()
+
+
+def test_the_status_is_told_what_is_wanted_and_by_whom(tmp_path: Path) -> None:
+    asked: list[tuple[Principal, bool, str | None]] = []
+
+    async def status(principal: Principal, detail: bool, function: str | None) -> dict[str, object]:
+        asked.append((principal, detail, function))
+        return {}
+
+    with serving(a_front_door(tmp_path, status=status)) as served:
+        client = client_of(served)
+        client.status()
+        client.status(detail=True)
+        client.status(detail=True, function=f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:hello:live")
+
+    principal = Principal(ACCOUNT, "us-east-1", KEY.access_key_id)
+    assert asked == [(principal, False, None), (principal, True, None), (principal, True, "hello")]
+
+
+def test_the_status_of_a_foreign_function_is_refused(client: Client) -> None:
+    with pytest.raises(LambdaApiError) as refused:
+        client.status(detail=True, function="arn:aws:lambda:us-east-1:210987654321:function:hello")
+
+    assert (refused.value.status, refused.value.code) == (403, "AccessDeniedException")
 
 
 def test_a_function_that_does_not_become_active(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from raylambda.frontdoor.auth.signature import AnyKey, SignatureCheck
 from raylambda.model.clock import SystemClock
 from raylambda.model.invocation import Call, Completion, InvocationResult
 from raylambda.model.limits import REQUEST_BYTES
-from raylambda.services.protocol.operation import S3Failure
+from raylambda.services.lambda_.context import S3Failure
 from raylambda.store.errors import StoreUnavailable
 from raylambda.telemetry.setup import set_up_logging
 from tests.plugins.frontdoor import ACCOUNT, ScriptedInvoker, Served, a_front_door, serving
@@ -152,6 +152,14 @@ def test_health_needs_no_signature_and_tells_the_truth(tmp_path: Path) -> None:
 
     assert (before, after, unsigned) == (503, 200, 403)
     assert json.loads(body) == {"message": "Missing Authentication Token"}
+
+
+@pytest.mark.parametrize("detail", ["", "ALL", "some", "all%20"])
+def test_the_status_has_one_kind_of_detail(open_door: Served, detail: str) -> None:
+    status, headers, body = send(open_door, "GET", f"/_raylambda/status?detail={detail}")
+
+    assert (status, headers["x-amzn-errortype"]) == (400, "InvalidParameterValueException")
+    assert json.loads(body) == {"Type": "User", "message": "detail is `all`, or is left out."}
 
 
 @pytest.mark.parametrize("chunked", [False, True])

@@ -9,8 +9,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from raylambda.model.clock import SystemClock
+from raylambda.services.lambda_.context import S3Failure
 from raylambda.services.lambda_.s3_source import S3Source
-from raylambda.services.protocol.operation import S3Failure
 
 REGION = "us-east-1"
 

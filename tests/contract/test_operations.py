@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from raylambda.model.names import Elements, Entries, Number, Text
 from raylambda.services.lambda_.not_yet import NOT_YET, refusal
-from raylambda.services.lambda_.runtimes import DEPRECATED, SUPPORTED
+from raylambda.services.lambda_.settings import DEPRECATED_RUNTIMES, SUPPORTED_RUNTIMES
 from raylambda.services.lambda_.table import OPERATIONS, OWN_OPERATIONS, OWN_PREFIX
 from raylambda.services.protocol.operation import Operation
 from raylambda.services.protocol.wire import Wire
@@ -210,7 +210,7 @@ def test_runtimes_are_aws_s() -> None:
     """Unknown ones are refused under another code than other enums, so they are no constraint of the wire."""
     runtimes = MODEL.operation_model("CreateFunction").input_shape.members["Runtime"].enum
 
-    assert {*SUPPORTED, *DEPRECATED} == set(runtimes) - {"custom"}
+    assert {*SUPPORTED_RUNTIMES, *DEPRECATED_RUNTIMES} == set(runtimes) - {"custom"}
 
 
 def test_only_documented_members_are_narrower_than_the_model() -> None:

@@ -18,13 +18,14 @@ from raylambda.frontdoor.app import create_app
 from raylambda.frontdoor.auth.keys import KeyRing
 from raylambda.frontdoor.auth.signature import SignatureCheck
 from raylambda.frontdoor.code_links import CodeLinks
-from raylambda.frontdoor.front_door import FrontDoor
+from raylambda.frontdoor.front_door import FrontDoorParts
 from raylambda.frontdoor.server import make_server
 from raylambda.logs.keeper import LogKeeper
 from raylambda.model.clock import SystemClock
 from raylambda.model.errors import ResourceNotFoundException
 from raylambda.model.invocation import Call, Completion, InvocationResult
-from raylambda.services.protocol.operation import S3Failure
+from raylambda.model.principal import Principal
+from raylambda.services.lambda_.context import ControlParts, S3Failure
 from raylambda.settings import AccessKey
 from raylambda.store.activation import activate
 from raylambda.store.changes import changes_since
@@ -88,38 +89,39 @@ def no_s3(bucket: str, key: str, version: str | None) -> bytes:
     raise S3Failure("NoSuchBucket", "The specified bucket does not exist")
 
 
-async def a_status(_account: str) -> dict[str, Any]:
+async def a_status(_principal: Principal, _detail: bool, _function: str | None) -> dict[str, Any]:
     return {"nodes": 1}
 
 
-def a_front_door(home: Path, **changes: Any) -> FrontDoor:
-    """Seams with defaults; each may be replaced."""
+def a_front_door(home: Path, **changes: Any) -> FrontDoorParts:
+    """Parts with defaults; each may be replaced, those of the control plane too."""
     engine = open_engine(f"sqlite:///{home}/raylambda.db")
     migrate(engine)
     database = Database(engine)
     database.on_commit(ActiveAtOnce(database))
     clock = SystemClock()
-    door = FrontDoor(
+    links = CodeLinks(b"link secret", clock)
+    control = ControlParts(LocalCodeStore(home / "code"), no_s3, links.location, concurrency_limit=1000)
+    own = {name: changes.pop(name) for name in changes.keys() & ControlParts.__dataclass_fields__.keys()}
+    parts = FrontDoorParts(
         database=database,
-        code_store=LocalCodeStore(home / "code"),
+        control=replace(control, **own),
         invoker=ScriptedInvoker(),
         queue=RecordingQueue(),
         authenticator=SignatureCheck(KeyRing([KEY, OTHER_KEY]), clock),
-        links=CodeLinks(b"link secret", clock),
+        links=links,
         logs=LogKeeper(home / "logs", 14, clock),
         status=a_status,
         healthy=lambda: True,
-        fetch_s3=no_s3,
-        concurrency_limit=1000,
     )
-    return replace(door, **changes)
+    return replace(parts, **changes)
 
 
 @dataclass(frozen=True)
 class Served:
     """A front door that listens."""
 
-    door: FrontDoor
+    door: FrontDoorParts
     host: str
     port: int
 
@@ -140,7 +142,7 @@ class Served:
 
 
 @contextmanager
-def serving(door: FrontDoor) -> Iterator[Served]:
+def serving(door: FrontDoorParts) -> Iterator[Served]:
     """Listen on a free loopback port in a thread until the block ends."""
     listener = socket.create_server(("127.0.0.1", 0))  # clients may connect from here on
     server = make_server(create_app(door), door.logs.close)

@@ -37,7 +37,7 @@ class ReceivedRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Credential:
     """Whose signature this is said to be. ``expires_s`` is set for a presigned request only; ``time`` is epoch seconds."""
 
     access_key_id: str
@@ -52,17 +52,17 @@ class Claim:
     expires_s: int | None = None
 
 
-def read_claim(request: ReceivedRequest) -> Claim | None:
-    """The claim of a signed request, ``None`` when it is not signed at all; raises ``IncompleteSignatureException``."""
+def read_credential(request: ReceivedRequest) -> Credential | None:
+    """The credential of a signed request, ``None`` when it is not signed at all; raises ``IncompleteSignatureException``."""
     authorization = request.header("authorization")
     if authorization is not None:
-        return _claim_of_header(request, authorization)
+        return _of_header(request, authorization)
     if "X-Amz-Signature" in request.query or "X-Amz-Credential" in request.query:
-        return _claim_of_query(request)
+        return _of_query(request)
     return None
 
 
-def _claim_of_header(request: ReceivedRequest, authorization: str) -> Claim:
+def _of_header(request: ReceivedRequest, authorization: str) -> Credential:
     parts = _authorization_parts(authorization)
     timestamp = request.header("x-amz-date") or _timestamp_of_date(request.header("date"))
     missing = [
@@ -74,7 +74,7 @@ def _claim_of_header(request: ReceivedRequest, authorization: str) -> Claim:
         missing.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
     if missing or timestamp is None:
         raise IncompleteSignatureException(" ".join(missing))
-    return _claim(parts["Credential"], parts["SignedHeaders"], parts["Signature"], timestamp, None)
+    return _credential(parts["Credential"], parts["SignedHeaders"], parts["Signature"], timestamp, None)
 
 
 def _authorization_parts(authorization: str) -> dict[str, str]:
@@ -95,7 +95,7 @@ def _timestamp_of_date(date: str | None) -> str | None:
         return date
 
 
-def _claim_of_query(request: ReceivedRequest) -> Claim:
+def _of_query(request: ReceivedRequest) -> Credential:
     names = ("Algorithm", "Credential", "SignedHeaders", "Signature", "Date", "Expires")
     values = {name: request.query.get(f"X-Amz-{name}", [""])[0] for name in names}
     missing = [name for name, value in values.items() if not value]
@@ -106,21 +106,25 @@ def _claim_of_query(request: ReceivedRequest) -> Claim:
     expires = values["Expires"]
     if _SECONDS.fullmatch(expires) is None or not 1 <= int(expires) <= LONGEST_PRESIGNED_S:
         raise IncompleteSignatureException(f"X-Amz-Expires must be from 1 to {LONGEST_PRESIGNED_S} seconds.")
-    return _claim(values["Credential"], values["SignedHeaders"], values["Signature"], values["Date"], int(expires))
+    return _credential(values["Credential"], values["SignedHeaders"], values["Signature"], values["Date"], int(expires))
 
 
-def _claim(credential: str, signed_headers: str, signature: str, timestamp: str, expires_s: int | None) -> Claim:
+def _credential(
+    scope_text: str, signed_headers: str, signature: str, timestamp: str, expires_s: int | None
+) -> Credential:
     # An access key id may hold slashes, the rest of the scope may not.
-    scope = credential.rsplit("/", 4)
+    scope = scope_text.rsplit("/", 4)
     if len(scope) != 5:
         raise IncompleteSignatureException(
-            f"Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '{credential[:128]}'."
+            f"Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '{scope_text[:128]}'."
         )
     key_id, date, region, service, terminator = scope
     if _REGION.fullmatch(region) is None:
         raise InvalidSignatureException("Credential should be scoped to a valid region.")
     signed = tuple(signed_headers.split(";"))
-    return Claim(key_id, date, region, service, terminator, signed, signature, timestamp, _epoch(timestamp), expires_s)
+    return Credential(
+        key_id, date, region, service, terminator, signed, signature, timestamp, _epoch(timestamp), expires_s
+    )
 
 
 def _epoch(timestamp: str) -> int:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from botocore.auth import SigV4Auth
 
-from raylambda.frontdoor.auth.credential import TIMESTAMP, Claim, ReceivedRequest, read_claim
+from raylambda.frontdoor.auth.credential import TIMESTAMP, Credential, ReceivedRequest, read_credential
 from raylambda.frontdoor.auth.keys import KeyRing
 from raylambda.model.clock import Clock
 from raylambda.model.errors import (
@@ -21,6 +21,7 @@ from raylambda.model.errors import (
     MissingAuthenticationTokenException,
     UnrecognizedClientException,
 )
+from raylambda.model.principal import Principal
 from raylambda.settings import AccessKey
 
 SERVICE = "lambda"
@@ -34,21 +35,12 @@ _MISMATCH = (
 SigningKeys = Callable[[str, str, str], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Whose request it is; everything that it names is looked up in this account and region."""
-
-    account: str
-    region: str
-    access_key_id: str
-
-
-Confirm = Callable[[str], Caller]
-"""Takes the body's SHA-256 in hex and names the caller; raises ``InvalidSignatureException``."""
+Confirm = Callable[[str], Principal]
+"""Takes the body's SHA-256 in hex and names the principal; raises ``InvalidSignatureException``."""
 
 
 class Authenticator(Protocol):
-    """Finds the caller of a request, or raises AWS's 403."""
+    """Finds whose request it is, or raises AWS's 403."""
 
     def examine(self, request: ReceivedRequest) -> Confirm:
         """Refuse at once what can be refused without the body, so that strangers cannot make us read 70 MB."""
@@ -65,44 +57,44 @@ class SignatureCheck:
         self._signing_keys = lru_cache(maxsize=1024)(derive_signing_key)
 
     def examine(self, request: ReceivedRequest) -> Confirm:
-        claim = read_claim(request)
-        if claim is None:
+        credential = read_credential(request)
+        if credential is None:
             raise MissingAuthenticationTokenException("Missing Authentication Token")
-        _check_scope(claim)
-        key = self._keys.find(claim.access_key_id)
+        _check_scope(credential)
+        key = self._keys.find(credential.access_key_id)
         if key is None:
             raise UnrecognizedClientException("The security token included in the request is invalid.")
-        check_time(claim, self._clock.now())
-        _check_signed_headers(request, claim)
-        return partial(self._confirm, request, claim, key)
+        _check_time(credential, self._clock.now())
+        _check_signed_headers(request, credential)
+        return partial(self._confirm, request, credential, key)
 
-    def _confirm(self, request: ReceivedRequest, claim: Claim, key: AccessKey, body_sha256: str) -> Caller:
-        expected = _Resigner(key, claim, self._signing_keys).sign(request, body_sha256)
-        if not hmac.compare_digest(expected.encode(), claim.signature.encode()):
+    def _confirm(self, request: ReceivedRequest, credential: Credential, key: AccessKey, body_sha256: str) -> Principal:
+        expected = _Resigner(key, credential, self._signing_keys).sign(request, body_sha256)
+        if not hmac.compare_digest(expected.encode(), credential.signature.encode()):
             raise InvalidSignatureException(_MISMATCH)
-        return Caller(key.account, claim.region, claim.access_key_id)
+        return Principal(key.account, credential.region, credential.access_key_id)
 
 
 class AnyKey:
     """``RAYLAMBDA_AUTH=none``: nothing is checked. A key id of 12 digits is its own account; an unsigned request gets the defaults."""
 
     def __init__(self, account: str, region: str) -> None:
-        self._default = Caller(account, region, "")
+        self._default = Principal(account, region, "")
 
     def examine(self, request: ReceivedRequest) -> Confirm:
-        caller = self._caller(request)
-        return lambda _body_sha256: caller
+        principal = self._principal(request)
+        return lambda _body_sha256: principal
 
-    def _caller(self, request: ReceivedRequest) -> Caller:
+    def _principal(self, request: ReceivedRequest) -> Principal:
         try:
-            claim = read_claim(request)
+            credential = read_credential(request)
         except (IncompleteSignatureException, InvalidSignatureException):
             return self._default
-        if claim is None:
+        if credential is None:
             return self._default
-        key_id = claim.access_key_id
+        key_id = credential.access_key_id
         own_account = len(key_id) == 12 and key_id.isascii() and key_id.isdecimal()
-        return Caller(key_id if own_account else self._default.account, claim.region, key_id)
+        return Principal(key_id if own_account else self._default.account, credential.region, key_id)
 
 
 def derive_signing_key(secret: str, date: str, region: str) -> bytes:
@@ -113,17 +105,17 @@ def derive_signing_key(secret: str, date: str, region: str) -> bytes:
     return key
 
 
-def check_time(claim: Claim, now: float) -> None:
+def _check_time(credential: Credential, now: float) -> None:
     """A header signature is good for five minutes to both sides, a presigned request from its time until it expires."""
-    age = now - claim.time
-    allowed = SKEW_S if claim.expires_s is None else claim.expires_s
+    age = now - credential.time
+    allowed = SKEW_S if credential.expires_s is None else credential.expires_s
     if age > allowed:
         raise InvalidSignatureException(
-            f"Signature expired: {claim.timestamp} is now earlier than {_iso(now - allowed)} ({_iso(now)} - {_span(allowed)})"
+            f"Signature expired: {credential.timestamp} is now earlier than {_iso(now - allowed)} ({_iso(now)} - {_span(allowed)})"
         )
     if age < -SKEW_S:
         raise InvalidSignatureException(
-            f"Signature not yet current: {claim.timestamp} is still later than {_iso(now + SKEW_S)} ({_iso(now)} + {_span(SKEW_S)})"
+            f"Signature not yet current: {credential.timestamp} is still later than {_iso(now + SKEW_S)} ({_iso(now)} + {_span(SKEW_S)})"
         )
 
 
@@ -135,21 +127,21 @@ def _span(seconds: int) -> str:
     return f"{seconds // 60} min." if seconds % 60 == 0 else f"{seconds} s."
 
 
-def _check_scope(claim: Claim) -> None:
-    if claim.service != SERVICE:
+def _check_scope(credential: Credential) -> None:
+    if credential.service != SERVICE:
         raise InvalidSignatureException(f"Credential should be scoped to correct service: '{SERVICE}'.")
-    if claim.terminator != "aws4_request":
+    if credential.terminator != "aws4_request":
         raise InvalidSignatureException("Credential should be scoped with a valid terminator: 'aws4_request'.")
-    if claim.date != claim.timestamp[:8]:
+    if credential.date != credential.timestamp[:8]:
         raise InvalidSignatureException(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
-            f"'{claim.date[:16]}' != '{claim.timestamp[:8]}', from '{claim.timestamp}'."
+            f"'{credential.date[:16]}' != '{credential.timestamp[:8]}', from '{credential.timestamp}'."
         )
 
 
-def _check_signed_headers(request: ReceivedRequest, claim: Claim) -> None:
+def _check_signed_headers(request: ReceivedRequest, credential: Credential) -> None:
     """The host and every ``x-amz-`` header that is there must be signed: they choose what the request does."""
-    signed = set(claim.signed_headers)
+    signed = set(credential.signed_headers)
     if "host" not in signed:
         raise InvalidSignatureException("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
     for name, _ in request.headers:
@@ -180,9 +172,9 @@ class _BotocoreRequest:
 class _Resigner(SigV4Auth):  # type: ignore[misc]
     """botocore's signer, told which headers the client signed and what the body's hash is."""
 
-    def __init__(self, key: AccessKey, claim: Claim, signing_keys: SigningKeys) -> None:
-        super().__init__(key, SERVICE, claim.region)
-        self._claim = claim
+    def __init__(self, key: AccessKey, credential: Credential, signing_keys: SigningKeys) -> None:
+        super().__init__(key, SERVICE, credential.region)
+        self._credential = credential
         self._signing_keys = signing_keys
 
     def sign(self, received: ReceivedRequest, body_sha256: str) -> str:
@@ -190,15 +182,15 @@ class _Resigner(SigV4Auth):  # type: ignore[misc]
         # A raw "#" would end the path for botocore's URL parser, not for our router.
         url = "http://host" + received.raw_path.replace("#", "%23")
         params = [(name, value) for name, values in received.query.items() for value in values]
-        if self._claim.expires_s is not None:
+        if self._credential.expires_s is not None:
             params = [(name, value) for name, value in params if name != "X-Amz-Signature"]
-        context = {"timestamp": self._claim.timestamp}
+        context = {"timestamp": self._credential.timestamp}
         request = _BotocoreRequest(received, body_sha256, received.method, url, params, context)
         signature: str = self.signature(self.string_to_sign(request, self.canonical_request(request)), request)
         return signature
 
     def headers_to_sign(self, request: _BotocoreRequest) -> _SignedHeaders:
-        headers = _SignedHeaders((name, []) for name in self._claim.signed_headers)
+        headers = _SignedHeaders((name, []) for name in self._credential.signed_headers)
         for name, value in request.received.headers:
             if name in headers:
                 headers[name].append(value)
@@ -209,5 +201,5 @@ class _Resigner(SigV4Auth):  # type: ignore[misc]
         return request.body_sha256
 
     def signature(self, string_to_sign: str, _request: _BotocoreRequest) -> str:
-        key = self._signing_keys(self.credentials.secret, self._claim.date, self._claim.region)
+        key = self._signing_keys(self.credentials.secret, self._credential.date, self._credential.region)
         return hmac.digest(key, string_to_sign.encode(), hashlib.sha256).hex()

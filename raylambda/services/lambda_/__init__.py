@@ -1,23 +1,29 @@
-"""The control plane: a file per resource, an operation per function.
+"""Lambda's control plane: a file per resource, an operation per function.
 
-What comes in is an operation of the table with its labels, query and JSON body (``dispatch.answer``); what goes out is an
-``Answer``, or a ``LambdaError`` is raised. HTTP, signatures and routing are the front door's.
+What every operation uses:
 
-* ``operation``     the table's row, the decorator that registers it, and the ``Context`` that an operation works in
-* ``table``         imports every resource, so that the table is full; ``not_yet`` names AWS's other operations
-* ``wire``          the root of all request and response models: AWS's member names, absent members absent
-* ``validation``    pydantic's errors in AWS's words (lambda-reference.md 1)
-* ``dispatch``      binds a request to its model, calls the operation, renders the answer
-* ``addressing``    which function and qualifier a client means
-* ``settings``      what a client may set of a function, and the rules; pure. ``runtimes``: the names of runtimes
-* ``configuration`` ``FunctionConfiguration``, made from a row; ``states``: Pending, Active, InProgress; ``pages``: markers
-* ``s3_source``     packages out of S3
-* ``functions``, ``function_code``, ``function_configuration``, ``versions``, ``aliases``, ``concurrency``, ``tags``,
-  ``account``, ``ray_options``   the resources
+* ``context``   ``LambdaContext`` and its ``ControlParts``: packages, S3, the account's limit
+* ``lookup``    which resource a request names, and the rows of a resource
+* ``settings``  what a client may set of a function, and the rules; the names of runtimes. Pure
+* ``s3_source`` packages out of S3
 
-An operation is a plain function of (context, request). It validates, reads rows, writes rows and one change record in the
-session's transaction, and does nothing else: it starts nothing and waits for nothing. The data plane follows the change
-feed; ``store.activation`` is what later turns Pending into Active. Each of them can so be tested with SQLite in memory.
+The resources:
+
+* ``functions``               create, read, list and delete
+* ``function_code``           packages: where they come from, what is checked, UpdateFunctionCode
+* ``function_configuration``  what AWS prints of a version, Pending, Active and InProgress, UpdateFunctionConfiguration
+* ``versions``, ``aliases``, ``concurrency``, ``tags``, ``account``
+* ``ray_options``             raylambda's own
+
+The table:
+
+* ``table``             imports every resource, so that the table is full
+* ``not_yet``           AWS's other operations, by name
+* ``operations_table``  writes the list in the README
+
+An operation is a plain function of (context, request, address). It validates, reads rows, writes rows and one change record
+in the session's transaction, and does nothing else: it starts nothing and waits for nothing. The data plane follows the
+change feed; ``store.activation`` is what later turns Pending into Active. Each of them can so be tested with SQLite in memory.
 
 The session is an exclusive unit of work, so two operations never interleave: what one has read is true until it ends, and
 of two creations of one name the second gets AWS's 409. Code is fetched, inspected and stored before the first SQL statement,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from raylambda.model import names
+from raylambda.model.addressing import Address, refuse_qualified
 from raylambda.model.arn import function_arn
 from raylambda.model.errors import (
     InvalidParameterValueException,
@@ -14,20 +17,22 @@ from raylambda.model.errors import (
     UntypedInvalidParameterValue,
 )
 from raylambda.model.function import LATEST
-from raylambda.services.lambda_.addressing import (
-    Address,
+from raylambda.services.lambda_.context import LambdaContext
+from raylambda.services.lambda_.function_configuration import refuse_stale
+from raylambda.services.lambda_.lookup import (
     find_alias,
     find_version,
+    function_of,
     load_function,
-    locate_unqualified,
     not_found,
 )
-from raylambda.services.lambda_.states import refuse_stale
-from raylambda.services.protocol.operation import Context, operation
-from raylambda.services.protocol.pages import ALIASES, take_page
+from raylambda.services.protocol.operation import operation
+from raylambda.services.protocol.pages import Order, take_page
 from raylambda.services.protocol.wire import Wire
-from raylambda.store.changes import record_change
 from raylambda.store.tables import AliasRow
+
+_ALIASES: Final = Order[AliasRow](1, (col(AliasRow.alias),), lambda row: (row.alias,), lambda parts: parts)
+"""The aliases of one function, by name."""
 
 
 class AliasRoutingConfiguration(Wire):
@@ -77,7 +82,7 @@ class ListAliasesResponse(Wire):
     aliases: list[AliasConfiguration]
 
 
-def aliases_of(context: Context, address: Address) -> list[AliasRow]:
+def aliases_of(context: LambdaContext, address: Address) -> list[AliasRow]:
     """All aliases of a function, by name."""
     return list(context.session.exec(_of_function(address).order_by(col(AliasRow.alias))))
 
@@ -99,7 +104,7 @@ def _describe(row: AliasRow) -> AliasConfiguration:
     )
 
 
-def _check_routing(context: Context, address: Address, version: str, weights: dict[str, float]) -> None:
+def _check_routing(context: LambdaContext, address: Address, version: str, weights: dict[str, float]) -> None:
     """Both versions must exist, be different, and neither may be ``$LATEST``."""
     if len(weights) > 1:
         raise InvalidParameterValueException("Number of items in AdditionalVersionWeights cannot be greater than 1")
@@ -118,13 +123,13 @@ def _weights(routing: AliasRoutingConfiguration | None) -> dict[str, float]:
     return (routing.additional_version_weights if routing else None) or {}
 
 
-@operation("POST", "/2015-03-31/functions/{FunctionName}/aliases", status=201)
-def create_alias(context: Context, request: CreateAliasRequest) -> AliasConfiguration:
-    address = locate_unqualified(context, request.function_name)
+@operation("POST", "/2015-03-31/functions/{FunctionName}/aliases", function_of, status=201)
+def create_alias(context: LambdaContext, request: CreateAliasRequest, address: Address) -> AliasConfiguration:
+    refuse_qualified(address)
     weights = _weights(request.routing_config)
     _check_routing(context, address, request.function_version, weights)
     if find_alias(context, address, request.name) is not None:
-        raise ResourceConflictException(f"Alias already exists: {address.arn(request.name)}")
+        raise ResourceConflictException(f"Alias already exists: {address.qualified_arn(request.name)}")
     row = AliasRow(
         account=address.account,
         region=address.region,
@@ -133,57 +138,59 @@ def create_alias(context: Context, request: CreateAliasRequest) -> AliasConfigur
         version=request.function_version,
         description=request.description or "",
         weights=weights or None,
-        revision_id=context.new_id(),
+        revision_id=context.parts.new_id(),
     )
     context.session.add(row)
-    record_change(context.session, address.account, address.region, address.name)
+    context.record_change(address)
     return _describe(row)
 
 
-@operation("GET", "/2015-03-31/functions/{FunctionName}/aliases/{Name}")
-def get_alias(context: Context, request: AliasRequest) -> AliasConfiguration:
-    address = locate_unqualified(context, request.function_name)
+@operation("GET", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", function_of)
+def get_alias(context: LambdaContext, request: AliasRequest, address: Address) -> AliasConfiguration:
+    refuse_qualified(address)
     load_function(context, address)
     row = find_alias(context, address, request.name)
     if row is None:
-        raise ResourceNotFoundException(f"Cannot find alias arn: {address.arn(request.name)}")
+        raise ResourceNotFoundException(f"Cannot find alias arn: {address.qualified_arn(request.name)}")
     return _describe(row)
 
 
-@operation("GET", "/2015-03-31/functions/{FunctionName}/aliases", query=("FunctionVersion", "Marker", "MaxItems"))
-def list_aliases(context: Context, request: ListAliasesRequest) -> ListAliasesResponse:
-    address = locate_unqualified(context, request.function_name)
+@operation(
+    "GET", "/2015-03-31/functions/{FunctionName}/aliases", function_of, query=("FunctionVersion", "Marker", "MaxItems")
+)
+def list_aliases(context: LambdaContext, request: ListAliasesRequest, address: Address) -> ListAliasesResponse:
+    refuse_qualified(address)
     load_function(context, address)
     aliases = _of_function(address)
     if request.function_version is not None:
         aliases = aliases.where(AliasRow.version == request.function_version)
-    rows, marker = take_page(context.session, aliases, ALIASES, request.marker, request.max_items)
+    rows, marker = take_page(context.session, aliases, _ALIASES, request.marker, request.max_items)
     return ListAliasesResponse(next_marker=marker, aliases=[_describe(row) for row in rows])
 
 
-@operation("PUT", "/2015-03-31/functions/{FunctionName}/aliases/{Name}")
-def update_alias(context: Context, request: UpdateAliasRequest) -> AliasConfiguration:
-    address = locate_unqualified(context, request.function_name)
+@operation("PUT", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", function_of)
+def update_alias(context: LambdaContext, request: UpdateAliasRequest, address: Address) -> AliasConfiguration:
+    refuse_qualified(address)
     load_function(context, address)
     row = find_alias(context, address, request.name)
     if row is None:
-        raise ResourceNotFoundException(f"Alias not found: {address.arn(request.name)}")
+        raise ResourceNotFoundException(f"Alias not found: {address.qualified_arn(request.name)}")
     refuse_stale(row.revision_id, request.revision_id)
     version = request.function_version or row.version
     weights = dict(row.weights or {}) if request.routing_config is None else _weights(request.routing_config)
     _check_routing(context, address, version, weights)
     row.version, row.weights = version, weights or None
     row.description = row.description if request.description is None else request.description
-    row.revision_id = context.new_id()
-    record_change(context.session, address.account, address.region, address.name)
+    row.revision_id = context.parts.new_id()
+    context.record_change(address)
     return _describe(row)
 
 
-@operation("DELETE", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", status=204)
-def delete_alias(context: Context, request: AliasRequest) -> None:
-    address = locate_unqualified(context, request.function_name)
+@operation("DELETE", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", function_of, status=204)
+def delete_alias(context: LambdaContext, request: AliasRequest, address: Address) -> None:
+    refuse_qualified(address)
     load_function(context, address)
     row = find_alias(context, address, request.name)
     if row is not None:
         context.session.delete(row)
-        record_change(context.session, address.account, address.region, address.name)
+        context.record_change(address)

@@ -13,17 +13,23 @@ from pydantic_core import PydanticCustomError
 
 from raylambda.artifacts.archive import BadZip, ZipTooLarge, inspect_zip
 from raylambda.model import names
+from raylambda.model.addressing import Address, refuse_published
 from raylambda.model.errors import InvalidParameterValueException, RequestEntityTooLargeException
 from raylambda.model.limits import UNZIPPED_BYTES, ZIPPED_BYTES
 from raylambda.services.lambda_.account import refuse_full_storage
-from raylambda.services.lambda_.addressing import load_function, load_latest, locate_latest
-from raylambda.services.lambda_.configuration import FunctionConfiguration, describe
+from raylambda.services.lambda_.context import LambdaContext, S3Failure
+from raylambda.services.lambda_.function_configuration import (
+    FunctionConfiguration,
+    begin_update,
+    describe,
+    refuse_stale,
+    refuse_unsettled,
+)
+from raylambda.services.lambda_.lookup import function_of, load_function, load_latest
 from raylambda.services.lambda_.settings import refuse_unsupported
-from raylambda.services.lambda_.states import begin_update, refuse_stale, refuse_unsettled
 from raylambda.services.lambda_.versions import publish
-from raylambda.services.protocol.operation import Context, S3Failure, operation
+from raylambda.services.protocol.operation import operation
 from raylambda.services.protocol.wire import Wire
-from raylambda.store.changes import record_change
 from raylambda.store.tables import FunctionVersionRow
 
 
@@ -73,7 +79,7 @@ class Package:
         return len(self.data)
 
 
-def receive(context: Context, code: FunctionCode) -> Package:
+def take_package(context: LambdaContext, code: FunctionCode) -> Package:
     """Get the package and check it, without a word to the database; raises AWS's errors of lambda-reference.md 6."""
     refuse_unsupported(code, ("source_kms_key_arn",))
     if code.s3_object_storage_mode == "REFERENCE":
@@ -90,7 +96,7 @@ def receive(context: Context, code: FunctionCode) -> Package:
     return Package(data, hashlib.sha256(data).hexdigest())
 
 
-def _fetch(context: Context, code: FunctionCode) -> bytes:
+def _fetch(context: LambdaContext, code: FunctionCode) -> bytes:
     from_s3 = code.s3_bucket is not None or code.s3_key is not None or code.s3_object_version is not None
     if code.zip_file is not None:
         if from_s3:
@@ -103,32 +109,34 @@ def _fetch(context: Context, code: FunctionCode) -> bytes:
     if code.s3_bucket is None or code.s3_key is None:
         raise InvalidParameterValueException("Please provide a source for function code.")
     try:
-        return context.fetch_s3(code.s3_bucket, code.s3_key, code.s3_object_version)
+        return context.parts.fetch_s3(code.s3_bucket, code.s3_key, code.s3_object_version)
     except S3Failure as failure:
         raise InvalidParameterValueException(
             f"Error occurred while GetObject. S3 Error Code: {failure.code}. S3 Error Message: {failure}"
         ) from None
 
 
-@operation("PUT", "/2015-03-31/functions/{FunctionName}/code")
-def update_function_code(context: Context, request: UpdateFunctionCodeRequest) -> FunctionConfiguration:
-    address = locate_latest(context, request.function_name)
+@operation("PUT", "/2015-03-31/functions/{FunctionName}/code", function_of, takes_package=True)
+def update_function_code(
+    context: LambdaContext, request: UpdateFunctionCodeRequest, address: Address
+) -> FunctionConfiguration:
+    refuse_published(address)
     refuse_unsupported(request, ("publish_to",))
     if request.image_uri is not None:
         raise InvalidParameterValueException(
             "Please don't provide ImageUri when updating a function with packageType Zip."
         )
-    package = receive(context, request)
+    package = take_package(context, request)
     if not request.dry_run:
-        context.code_store.put(package.data)
+        context.parts.code_store.put(package.data)
     latest = load_latest(context, address)
     refuse_stale(latest.revision_id, request.revision_id)
     refuse_unsettled(latest)
-    refuse_full_storage(context, package.size - latest.code_size)
+    refuse_full_storage(context, address, package.size - latest.code_size)
     if request.dry_run:
         return describe(_replaced(FunctionVersionRow(**latest.model_dump()), package, request), address.qualifier)
     begin_update(context, _replaced(latest, package, request))
-    record_change(context.session, address.account, address.region, address.name)
+    context.record_change(address)
     if not request.publish:
         return describe(latest, address.qualifier)
     published = publish(context, load_function(context, address), latest)

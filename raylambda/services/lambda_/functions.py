@@ -7,6 +7,7 @@ from typing import Any
 from sqlmodel import col, delete, select
 
 from raylambda.model import names
+from raylambda.model.addressing import AccountAddress, Address, refuse_qualified
 from raylambda.model.errors import (
     CodeSigningConfigNotFoundException,
     InvalidParameterValueException,
@@ -14,27 +15,33 @@ from raylambda.model.errors import (
 )
 from raylambda.model.function import LATEST, State
 from raylambda.services.lambda_.account import refuse_full_storage
-from raylambda.services.lambda_.addressing import (
-    Address,
-    find_function,
-    find_version,
-    load_function,
-    load_version,
-    locate,
-    locate_unqualified,
-)
 from raylambda.services.lambda_.aliases import aliases_of
 from raylambda.services.lambda_.concurrency import Concurrency
-from raylambda.services.lambda_.configuration import FunctionConfiguration, describe, format_time, summarise
-from raylambda.services.lambda_.function_code import FunctionCode, Package, receive
+from raylambda.services.lambda_.context import LambdaContext
+from raylambda.services.lambda_.function_code import FunctionCode, Package, take_package
+from raylambda.services.lambda_.function_configuration import (
+    CREATING_CODE,
+    CREATING_REASON,
+    FunctionConfiguration,
+    describe,
+    format_time,
+    summarise,
+)
+from raylambda.services.lambda_.lookup import (
+    account_of,
+    find_function,
+    find_version,
+    function_of,
+    load_function,
+    load_version,
+    version_of,
+)
 from raylambda.services.lambda_.settings import FunctionSettings, configured, initial_configuration, refuse_unsupported
-from raylambda.services.lambda_.states import CREATING_CODE, CREATING_REASON
 from raylambda.services.lambda_.tags import refuse_too_many
-from raylambda.services.lambda_.versions import publish
-from raylambda.services.protocol.operation import Context, operation
-from raylambda.services.protocol.pages import FUNCTION_VERSIONS, take_page
+from raylambda.services.lambda_.versions import FUNCTION_VERSIONS, publish
+from raylambda.services.protocol.operation import operation
+from raylambda.services.protocol.pages import take_page
 from raylambda.services.protocol.wire import Wire
-from raylambda.store.changes import record_change
 from raylambda.store.tables import AliasRow, FunctionRow, FunctionVersionRow
 
 
@@ -81,7 +88,7 @@ class GetFunctionResponse(Wire):
 
 
 def _new_rows(
-    context: Context, address: Address, request: CreateFunctionRequest, package: Package
+    context: LambdaContext, address: Address, request: CreateFunctionRequest, package: Package
 ) -> tuple[FunctionRow, FunctionVersionRow]:
     key: dict[str, Any] = {"account": address.account, "region": address.region, "name": address.name}
     initial = initial_configuration(address.name)
@@ -90,20 +97,21 @@ def _new_rows(
     latest = FunctionVersionRow(
         **key,
         version=LATEST,
-        generation=context.new_id(),
-        revision_id=context.new_id(),
+        generation=context.parts.new_id(),
+        revision_id=context.parts.new_id(),
         state=State.PENDING,
         state_reason=CREATING_REASON,
         state_reason_code=CREATING_CODE,
-        last_modified=format_time(context.clock.now()),
+        last_modified=format_time(context.parts.clock.now()),
         code_sha256=package.sha256,
         code_size=package.size,
-        configuration=configured(initial, request, context.region),
+        configuration=configured(initial, request, address.region),
     )
     return FunctionRow(**key, tags=dict(request.tags or {})), latest
 
 
-def _refuse_images(request: CreateFunctionRequest) -> None:
+def _refuse_other_kinds(request: CreateFunctionRequest) -> None:
+    """Functions are zips for a runtime; there is no code signing configuration yet, so naming one is an error."""
     if request.package_type == "Image" or request.code.image_uri is not None:
         raise InvalidParameterValueException(
             "Container images are not supported by raylambda yet: provide a zip with PackageType Zip."
@@ -112,10 +120,7 @@ def _refuse_images(request: CreateFunctionRequest) -> None:
         raise InvalidParameterValueException(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."
         )
-
-
-def _refuse_code_signing(arn: str | None) -> None:
-    """There is no code signing configuration yet, so naming one is an error."""
+    arn = request.code_signing_config_arn
     if arn is not None:
         raise CodeSigningConfigNotFoundException(
             "The code signing configuration cannot be found. "
@@ -123,52 +128,55 @@ def _refuse_code_signing(arn: str | None) -> None:
         )
 
 
-@operation("POST", "/2015-03-31/functions", status=201)
-def create_function(context: Context, request: CreateFunctionRequest) -> FunctionConfiguration:
-    address = locate_unqualified(context, request.function_name)
+@operation("POST", "/2015-03-31/functions", function_of, status=201, takes_package=True)
+def create_function(context: LambdaContext, request: CreateFunctionRequest, address: Address) -> FunctionConfiguration:
+    refuse_qualified(address)
     refuse_unsupported(request, ("publish_to", "tenancy_config"))
-    _refuse_images(request)
-    _refuse_code_signing(request.code_signing_config_arn)
+    _refuse_other_kinds(request)
     refuse_too_many(request.tags or {})
-    package = receive(context, request.code)
+    package = take_package(context, request.code)
     function, latest = _new_rows(context, address, request, package)
-    context.code_store.put(package.data)
+    context.parts.code_store.put(package.data)
     if find_function(context, address) is not None:
         raise ResourceConflictException(f"Function already exist: {address.name}")
-    refuse_full_storage(context, package.size)
+    refuse_full_storage(context, address, package.size)
     context.session.add_all([function, latest])
-    record_change(context.session, address.account, address.region, address.name)
+    context.record_change(address)
     return describe(publish(context, function, latest) if request.publish else latest, None)
 
 
-@operation("GET", "/2015-03-31/functions/{FunctionName}", query=("Qualifier",))
-def get_function(context: Context, request: FunctionRequest) -> GetFunctionResponse:
-    address = locate(context, request.function_name, request.qualifier)
+@operation("GET", "/2015-03-31/functions/{FunctionName}", version_of, query=("Qualifier",))
+def get_function(context: LambdaContext, request: FunctionRequest, address: Address) -> GetFunctionResponse:
     version = load_version(context, address)
     function = load_function(context, address)
     reserved = function.reserved_concurrency
     return GetFunctionResponse(
         configuration=describe(version, address.qualifier),
-        code=FunctionCodeLocation(repository_type="S3", location=context.code_location(version.code_sha256)),
+        code=FunctionCodeLocation(
+            repository_type="S3", location=context.parts.code_location(context.base_url, version.code_sha256)
+        ),
         tags=function.tags or None,
         concurrency=None if reserved is None else Concurrency(reserved_concurrent_executions=reserved),
     )
 
 
-@operation("GET", "/2015-03-31/functions/{FunctionName}/configuration", query=("Qualifier",))
-def get_function_configuration(context: Context, request: FunctionRequest) -> FunctionConfiguration:
-    address = locate(context, request.function_name, request.qualifier)
+@operation("GET", "/2015-03-31/functions/{FunctionName}/configuration", version_of, query=("Qualifier",))
+def get_function_configuration(
+    context: LambdaContext, request: FunctionRequest, address: Address
+) -> FunctionConfiguration:
     return describe(load_version(context, address), address.qualifier)
 
 
-@operation("GET", "/2015-03-31/functions", query=("MasterRegion", "FunctionVersion", "Marker", "MaxItems"))
-def list_functions(context: Context, request: ListFunctionsRequest) -> ListFunctionsResponse:
+@operation("GET", "/2015-03-31/functions", account_of, query=("MasterRegion", "FunctionVersion", "Marker", "MaxItems"))
+def list_functions(
+    context: LambdaContext, request: ListFunctionsRequest, account: AccountAddress
+) -> ListFunctionsResponse:
     every_version = request.function_version == "ALL"
     if request.master_region not in {None, "ALL"}:
         # Only replicas of Lambda@Edge functions have a master region, and there are none.
         return ListFunctionsResponse(functions=[])
     versions = select(FunctionVersionRow).where(
-        FunctionVersionRow.account == context.account, FunctionVersionRow.region == context.region
+        FunctionVersionRow.account == account.account, FunctionVersionRow.region == account.region
     )
     if not every_version:
         versions = versions.where(FunctionVersionRow.version == LATEST)
@@ -177,7 +185,7 @@ def list_functions(context: Context, request: ListFunctionsRequest) -> ListFunct
     return ListFunctionsResponse(next_marker=marker, functions=functions)
 
 
-def _delete_everything(context: Context, address: Address) -> None:
+def _delete_everything(context: LambdaContext, address: Address) -> None:
     for table in (FunctionRow, FunctionVersionRow, AliasRow):
         context.session.exec(
             delete(table).where(
@@ -188,7 +196,7 @@ def _delete_everything(context: Context, address: Address) -> None:
         )
 
 
-def _delete_version(context: Context, address: Address, version: str) -> None:
+def _delete_version(context: LambdaContext, address: Address, version: str) -> None:
     """One that does not exist is no error, as long as the function does."""
     if version == LATEST:
         raise InvalidParameterValueException("$LATEST version cannot be deleted without deleting the function.")
@@ -206,12 +214,11 @@ def _delete_version(context: Context, address: Address, version: str) -> None:
 
 
 # The model says 200; AWS answers 204.
-@operation("DELETE", "/2015-03-31/functions/{FunctionName}", status=204, query=("Qualifier",))
-def delete_function(context: Context, request: FunctionRequest) -> None:
-    address = locate(context, request.function_name, request.qualifier)
+@operation("DELETE", "/2015-03-31/functions/{FunctionName}", version_of, status=204, query=("Qualifier",))
+def delete_function(context: LambdaContext, request: FunctionRequest, address: Address) -> None:
     if address.qualifier is None:
         load_function(context, address)
         _delete_everything(context, address)
     else:
         _delete_version(context, address, address.qualifier)
-    record_change(context.session, address.account, address.region, address.name)
+    context.record_change(address)

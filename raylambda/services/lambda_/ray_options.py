@@ -14,11 +14,12 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from raylambda.model.addressing import Address, refuse_qualified
 from raylambda.model.names import FunctionName
-from raylambda.services.lambda_.addressing import load_function, locate_unqualified
-from raylambda.services.protocol.operation import Context, operation
+from raylambda.services.lambda_.context import LambdaContext
+from raylambda.services.lambda_.lookup import function_of, load_function
+from raylambda.services.protocol.operation import operation
 from raylambda.services.protocol.wire import Wire
-from raylambda.store.changes import record_change
 
 PATH: Final = "/_raylambda/functions/{FunctionName}/ray-options"
 
@@ -107,24 +108,25 @@ class RayOptionsRequest(Wire):
     function_name: FunctionName
 
 
-@operation("PUT", PATH)
-def put_ray_options(context: Context, request: PutRayOptionsRequest) -> RayOptionsDocument:
-    address = locate_unqualified(context, request.function_name)
+@operation("PUT", PATH, function_of)
+def put_ray_options(context: LambdaContext, request: PutRayOptionsRequest, address: Address) -> RayOptionsDocument:
+    refuse_qualified(address)
     row = load_function(context, address)
     document = request.document()
     row.ray_options = document.model_dump(exclude_none=True)
-    record_change(context.session, address.account, address.region, address.name)
+    context.record_change(address)
     return document
 
 
-@operation("GET", PATH)
-def get_ray_options(context: Context, request: RayOptionsRequest) -> RayOptionsDocument:
-    row = load_function(context, locate_unqualified(context, request.function_name))
+@operation("GET", PATH, function_of)
+def get_ray_options(context: LambdaContext, request: RayOptionsRequest, address: Address) -> RayOptionsDocument:
+    refuse_qualified(address)
+    row = load_function(context, address)
     return RayOptionsDocument.model_validate(row.ray_options or {})
 
 
-@operation("DELETE", PATH, status=204)
-def delete_ray_options(context: Context, request: RayOptionsRequest) -> None:
-    address = locate_unqualified(context, request.function_name)
+@operation("DELETE", PATH, function_of, status=204)
+def delete_ray_options(context: LambdaContext, request: RayOptionsRequest, address: Address) -> None:
+    refuse_qualified(address)
     load_function(context, address).ray_options = None
-    record_change(context.session, address.account, address.region, address.name)
+    context.record_change(address)

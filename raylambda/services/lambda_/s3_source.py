@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from raylambda.model.clock import Clock
 from raylambda.model.limits import UNZIPPED_BYTES
-from raylambda.services.protocol.operation import S3Failure
+from raylambda.services.lambda_.context import S3Failure
 
 CONNECT_S: Final = 5
 READ_S: Final = 20
@@ -31,7 +31,7 @@ def make_s3_client(region: str) -> Any:
 
 
 class S3Source:
-    """Implements ``Context.fetch_s3`` for one region."""
+    """Implements ``ControlParts.fetch_s3`` for one region."""
 
     def __init__(
         self,

@@ -14,11 +14,30 @@ from raylambda.model import names
 from raylambda.model.errors import InvalidParameterValueException
 from raylambda.model.log_names import default_log_group
 from raylambda.model.reserved_variables import RESERVED_VARIABLES
-from raylambda.services.lambda_.runtimes import check_runtime, check_snap_start
 from raylambda.services.protocol.wire import Wire, to_member
 
 ENVIRONMENT_BYTES: Final = 4096
 LAYERS_PER_FUNCTION: Final = 5
+
+SUPPORTED_RUNTIMES: Final = (
+    *("nodejs16.x", "nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x", "nodejs26.x"),
+    *("java8.al2", "java8.al2023", "java11", "java11.al2023", "java17", "java17.al2023", "java21", "java25"),
+    *("python3.8", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14", "python3.15"),
+    *("dotnet6", "dotnet8", "dotnet10", "ruby3.2", "ruby3.3", "ruby3.4", "ruby4.0"),
+    *("provided", "provided.al2", "provided.al2023"),
+)
+"""Those that a node lacks are accepted too, as AWS does; the invocation then says so."""
+
+DEPRECATED_RUNTIMES: Final = (
+    *("nodejs", "nodejs4.3", "nodejs4.3-edge", "nodejs6.10", "nodejs8.10", "nodejs10.x", "nodejs12.x", "nodejs14.x"),
+    *("python2.7", "python3.6", "python3.7", "java8", "go1.x", "ruby2.5", "ruby2.7"),
+    *("dotnetcore1.0", "dotnetcore2.0", "dotnetcore2.1", "dotnetcore3.1"),
+)
+
+_SNAP_START_RUNTIMES: Final = (
+    *("java11", "java17", "java21", "java25", "python3.12", "python3.13", "python3.14"),
+    *("dotnet8", "dotnet10"),
+)
 
 _Document = dict[str, Any]
 
@@ -119,10 +138,17 @@ def configured(current: Mapping[str, Any], settings: FunctionSettings, region: s
     refuse_unsupported(settings, _REFUSED)
     _check_layers(settings.layers or [], region)
     given = settings.model_dump(by_alias=True, exclude_none=True, include=set(_SETTINGS))
-    changed = {member: _MERGE.get(member, _as_given)(value, current.get(member)) for member, value in given.items()}
+    changed = {
+        member: _MERGE[member](value, current.get(member))
+        if member in _MERGE
+        else (None if value in ("", []) else value)
+        for member, value in given.items()
+    }
     following = {member: value for member, value in {**current, **changed}.items() if value is not None}
     if following["SnapStart"]["ApplyOn"] == "PublishedVersions":
-        check_snap_start(following["Runtime"])
+        runtime = following["Runtime"]
+        if runtime not in _SNAP_START_RUNTIMES:
+            raise InvalidParameterValueException(f"{runtime} is not supported for SnapStart enabled functions.")
     return following
 
 
@@ -145,17 +171,18 @@ def _check_layers(layers: list[str], region: str) -> None:
         raise InvalidParameterValueException(f"Layer version {arn} does not exist.")
 
 
-def _as_given(given: Any, _current: Any) -> Any:
-    """An empty list or text takes the member away; AWS then does not print it."""
-    return given if given not in ("", []) else None
-
-
-def _description(given: str, _current: str) -> str:
-    return given
-
-
 def _runtime(given: str, _current: str | None) -> str:
-    check_runtime(given)
+    """An unknown or deprecated runtime is no validation error at AWS."""
+    if given in DEPRECATED_RUNTIMES:
+        raise InvalidParameterValueException(
+            f"The runtime parameter of {given} is no longer supported for creating or updating AWS Lambda functions. "
+            "We recommend you use a supported runtime while creating or updating functions."
+        )
+    if given not in SUPPORTED_RUNTIMES:
+        raise InvalidParameterValueException(
+            f"Value {given} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: "
+            f"[{', '.join(SUPPORTED_RUNTIMES)}] or be a valid ARN"
+        )
     return given
 
 
@@ -165,10 +192,6 @@ def _vpc_config(given: _Document, current: _Document | None) -> _Document:
         raise InvalidParameterValueException("SubnetIds and SecurityIds must coexist or be both empty list.")
     # The VPC of a subnet is EC2's knowledge; AWS prints an empty id too for functions outside a VPC.
     return {**vpc, "VpcId": ""}
-
-
-def _dead_letter_config(given: _Document, _current: _Document | None) -> _Document | None:
-    return given if given.get("TargetArn") else None
 
 
 def _environment(given: _Document, _current: _Document | None) -> _Document:
@@ -189,10 +212,6 @@ def _environment(given: _Document, _current: _Document | None) -> _Document:
     return {"Variables": variables}
 
 
-def _merged(given: _Document, current: _Document) -> _Document:
-    return {**current, **given}
-
-
 def _logging_config(given: _Document, current: _Document) -> _Document:
     merged = {**current, **given}
     levels = ("ApplicationLogLevel", "SystemLogLevel")
@@ -206,13 +225,13 @@ def _logging_config(given: _Document, current: _Document) -> _Document:
 
 
 _MERGE: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
-    "Description": _description,
+    "Description": lambda given, _current: given,
     "Runtime": _runtime,
     "VpcConfig": _vpc_config,
-    "DeadLetterConfig": _dead_letter_config,
+    "DeadLetterConfig": lambda given, _current: given if given.get("TargetArn") else None,
     "Environment": _environment,
-    "TracingConfig": _merged,
-    "SnapStart": _merged,
+    "TracingConfig": lambda given, current: {**current, **given},
+    "SnapStart": lambda given, current: {**current, **given},
     "LoggingConfig": _logging_config,
 }
-"""How a given member meets the stored one; ``None`` takes it away. Members that are not here are replaced."""
+"""How a given member meets the stored one; ``None`` takes it away. Members that are not here are replaced, or taken away when empty."""

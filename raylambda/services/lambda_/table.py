@@ -1,4 +1,4 @@
-"""The whole operation table. Importing this module imports every resource, and each registers its operations."""
+"""The whole operation table. Importing this module imports the module of every resource, and each registers its operations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from raylambda.services.protocol.operation import Operation, registered, served_
 
 OWN_PREFIX: Final = "/_raylambda/"
 
-RESOURCES: Final = (
+MODULES: Final = (
     account,
     aliases,
     concurrency,
@@ -47,3 +47,8 @@ OWN_OPERATIONS: Final[Mapping[str, Operation]] = {
     name: row for name, row in registered().items() if row.path.startswith(OWN_PREFIX)
 }
 """raylambda's own operations, by name; their paths are outside AWS's."""
+
+
+def action(row: Operation) -> str:
+    """What a policy calls this operation: ``lambda:CreateAlias``, ``raylambda:PutRayOptions``."""
+    return f"{'raylambda' if row.path.startswith(OWN_PREFIX) else 'lambda'}:{row.name}"

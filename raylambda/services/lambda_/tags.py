@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from raylambda.model import names
+from raylambda.model.addressing import Address, locate
 from raylambda.model.errors import InvalidParameterValueException, ResourceNotFoundException
-from raylambda.services.lambda_.addressing import load_function, locate
-from raylambda.services.protocol.operation import Context, operation
+from raylambda.model.principal import Principal
+from raylambda.services.lambda_.context import LambdaContext
+from raylambda.services.lambda_.lookup import load_function
+from raylambda.services.protocol.operation import operation
 from raylambda.services.protocol.wire import Wire
-from raylambda.store.changes import record_change
 from raylambda.store.tables import FunctionRow
 
 TAGS_PER_RESOURCE: Final = 50
@@ -48,11 +50,16 @@ def refuse_too_many(tags: Mapping[str, str]) -> None:
         raise InvalidParameterValueException("Number of tags exceeds resource tag limit.")
 
 
-def _load(context: Context, arn: str) -> FunctionRow:
+def _tagged(principal: Principal, request: Any) -> Address:
+    """The function that the request's ``resource`` means."""
+    arn: str = request.resource
     kind = arn.split(":")[5]
     if kind in _MISSING:
         raise ResourceNotFoundException(_MISSING[kind].format(arn=arn))
-    address = locate(context, arn)
+    return locate(principal, arn)
+
+
+def _load(context: LambdaContext, address: Address) -> FunctionRow:
     if address.qualifier is not None:
         raise InvalidParameterValueException(
             "Tags on function aliases and versions are not supported. Please specify a function ARN."
@@ -60,27 +67,24 @@ def _load(context: Context, arn: str) -> FunctionRow:
     return load_function(context, address)
 
 
-def _replace(context: Context, row: FunctionRow, tags: dict[str, str]) -> None:
-    row.tags = tags
-    record_change(context.session, row.account, row.region, row.name)
-
-
-@operation("POST", "/2017-03-31/tags/{Resource}", status=204)
-def tag_resource(context: Context, request: TagResourceRequest) -> None:
-    row = _load(context, request.resource)
+@operation("POST", "/2017-03-31/tags/{Resource}", _tagged, status=204)
+def tag_resource(context: LambdaContext, request: TagResourceRequest, address: Address) -> None:
+    row = _load(context, address)
     if not request.tags:
         raise InvalidParameterValueException("An error occurred and the request cannot be processed.")
     merged = {**row.tags, **request.tags}
     refuse_too_many(merged)
-    _replace(context, row, merged)
+    row.tags = merged
+    context.record_change(address)
 
 
-@operation("DELETE", "/2017-03-31/tags/{Resource}", status=204, query=("tagKeys",))
-def untag_resource(context: Context, request: UntagResourceRequest) -> None:
-    row = _load(context, request.resource)
-    _replace(context, row, {key: value for key, value in row.tags.items() if key not in request.tag_keys})
+@operation("DELETE", "/2017-03-31/tags/{Resource}", _tagged, status=204, query=("tagKeys",))
+def untag_resource(context: LambdaContext, request: UntagResourceRequest, address: Address) -> None:
+    row = _load(context, address)
+    row.tags = {key: value for key, value in row.tags.items() if key not in request.tag_keys}
+    context.record_change(address)
 
 
-@operation("GET", "/2017-03-31/tags/{Resource}")
-def list_tags(context: Context, request: ListTagsRequest) -> ListTagsResponse:
-    return ListTagsResponse(tags=_load(context, request.resource).tags)
+@operation("GET", "/2017-03-31/tags/{Resource}", _tagged)
+def list_tags(context: LambdaContext, request: ListTagsRequest, address: Address) -> ListTagsResponse:
+    return ListTagsResponse(tags=_load(context, address).tags)

@@ -2,28 +2,58 @@
 
 from __future__ import annotations
 
-from sqlmodel import select
+from typing import Final
+
+from sqlalchemy import case, func
+from sqlmodel import col, select
 
 from raylambda.model import names
+from raylambda.model.addressing import Address, refuse_published
 from raylambda.model.errors import InvalidParameterValueException
-from raylambda.model.function import State, UpdateStatus
+from raylambda.model.function import LATEST, State, UpdateStatus
 from raylambda.services.lambda_.account import refuse_full_storage
-from raylambda.services.lambda_.addressing import (
-    Address,
+from raylambda.services.lambda_.context import LambdaContext
+from raylambda.services.lambda_.function_configuration import (
+    FunctionConfiguration,
+    code_sha256,
+    describe,
+    refuse_stale,
+    refuse_unsettled,
+    summarise,
+)
+from raylambda.services.lambda_.lookup import (
     find_version,
+    function_of,
     load_function,
     load_latest,
-    locate,
-    locate_latest,
 )
-from raylambda.services.lambda_.configuration import FunctionConfiguration, code_sha256, describe, summarise
 from raylambda.services.lambda_.settings import refuse_unsupported
-from raylambda.services.lambda_.states import refuse_stale, refuse_unsettled
-from raylambda.services.protocol.operation import Context, operation
-from raylambda.services.protocol.pages import VERSIONS, take_page
+from raylambda.services.protocol.operation import operation
+from raylambda.services.protocol.pages import Order, take_page
 from raylambda.services.protocol.wire import Wire
-from raylambda.store.changes import record_change
 from raylambda.store.tables import FunctionRow, FunctionVersionRow
+
+_VERSION: Final = col(FunctionVersionRow.version)
+_RANK: Final = case((_VERSION == LATEST, 0), else_=func.length(_VERSION))
+
+
+def _sort_key(version: str) -> tuple[int, str]:
+    """``$LATEST``, then by number: the order of ``_RANK`` and ``_VERSION``."""
+    return (0 if version == LATEST else len(version), version)
+
+
+VERSIONS: Final = Order[FunctionVersionRow](
+    1, (_RANK, _VERSION), lambda row: (row.version,), lambda parts: _sort_key(parts[0])
+)
+"""The versions of one function."""
+
+FUNCTION_VERSIONS: Final = Order[FunctionVersionRow](
+    2,
+    (col(FunctionVersionRow.name), _RANK, _VERSION),
+    lambda row: (row.name, row.version),
+    lambda parts: (parts[0], *_sort_key(parts[1])),
+)
+"""The versions of all functions, by name and then as ``VERSIONS``."""
 
 
 class PublishVersionRequest(Wire):
@@ -46,20 +76,22 @@ class ListVersionsByFunctionResponse(Wire):
 
 
 def publish(
-    context: Context, function: FunctionRow, latest: FunctionVersionRow, description: str | None = None
+    context: LambdaContext, function: FunctionRow, latest: FunctionVersionRow, description: str | None = None
 ) -> FunctionVersionRow:
     """Freeze ``$LATEST`` as the next number, in the state that it is in; an update in progress does not concern a version.
 
     Without an update since the last publication it is the same version again. Raises ``CodeStorageExceededException``.
     """
-    published = _unchanged(context, latest)
-    if published is not None:
-        return published
-    refuse_full_storage(context, latest.code_size)
+    address = Address(latest.account, latest.region, latest.name)
+    if latest.published_version is not None and latest.published_generation == latest.generation:
+        unchanged = find_version(context, address, latest.published_version)
+        if unchanged is not None:
+            return unchanged
+    refuse_full_storage(context, address, latest.code_size)
     settled = latest.state == State.ACTIVE
     changes = {
         "version": str(function.next_version),
-        "revision_id": context.new_id(),
+        "revision_id": context.parts.new_id(),
         "published_generation": None,
         "published_version": None,
         "last_update_status": UpdateStatus.SUCCESSFUL if settled else None,
@@ -72,14 +104,6 @@ def publish(
     latest.published_generation, latest.published_version = latest.generation, published.version
     function.next_version += 1
     return published
-
-
-def _unchanged(context: Context, latest: FunctionVersionRow) -> FunctionVersionRow | None:
-    """The version that was published from this generation of ``$LATEST``, if it still exists."""
-    if latest.published_version is None or latest.published_generation != latest.generation:
-        return None
-    address = Address(latest.account, latest.region, latest.name)
-    return find_version(context, address, latest.published_version)
 
 
 def _frozen(latest: FunctionVersionRow, description: str | None) -> dict[str, object]:
@@ -101,24 +125,23 @@ def _refuse_other_code(latest: FunctionVersionRow, given: str | None) -> None:
         )
 
 
-@operation("POST", "/2015-03-31/functions/{FunctionName}/versions", status=201)
-def publish_version(context: Context, request: PublishVersionRequest) -> FunctionConfiguration:
-    address = locate_latest(context, request.function_name)
+@operation("POST", "/2015-03-31/functions/{FunctionName}/versions", function_of, status=201)
+def publish_version(context: LambdaContext, request: PublishVersionRequest, address: Address) -> FunctionConfiguration:
+    refuse_published(address)
     refuse_unsupported(request, ("publish_to",))
     latest = load_latest(context, address)
     refuse_unsettled(latest)
     refuse_stale(latest.revision_id, request.revision_id)
     _refuse_other_code(latest, request.code_sha256)
     published = publish(context, load_function(context, address), latest, request.description)
-    record_change(context.session, address.account, address.region, address.name)
+    context.record_change(address)
     return describe(published, published.version)
 
 
-@operation("GET", "/2015-03-31/functions/{FunctionName}/versions", query=("Marker", "MaxItems"))
+@operation("GET", "/2015-03-31/functions/{FunctionName}/versions", function_of, query=("Marker", "MaxItems"))
 def list_versions_by_function(
-    context: Context, request: ListVersionsByFunctionRequest
+    context: LambdaContext, request: ListVersionsByFunctionRequest, address: Address
 ) -> ListVersionsByFunctionResponse:
-    address = locate(context, request.function_name)
     load_function(context, address)
     versions = select(FunctionVersionRow).where(
         FunctionVersionRow.account == address.account,

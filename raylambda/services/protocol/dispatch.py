@@ -1,4 +1,4 @@
-"""From labels, query and body to an answer: bind, call, render."""
+"""From labels, query and body to an answer: bind, authorize, call, render."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NoReturn, get_origin
 from raylambda.model.errors import SerializationException
 from raylambda.services.protocol.operation import Context, Operation
 from raylambda.services.protocol.validation import bind
-from raylambda.services.protocol.wire import Wire, render
+from raylambda.services.protocol.wire import render
 
 _WITH_BODY = frozenset({"POST", "PUT"})
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -38,14 +38,19 @@ def answer(
     ``labels`` and ``query`` are percent-decoded. The caller owns the transaction: it commits after an answer and rolls back
     after an error. An operation without a handler is the front door's own, and must not come here.
     """
-    if operation.handler is None:
+    if operation.handler is None or operation.resource is None:
         raise ValueError(f"{operation.name} is served by the front door")
     document = _parsed(body) if operation.method in _WITH_BODY else {}
     document |= _members_of_query(operation, query)
     document |= labels
     _refuse_unstorable(document)
-    result = operation.handler(context, bind(operation.request, document))
-    return _rendered(operation, result)
+    request = bind(operation.request, document)
+    resource = operation.resource(context.principal, request)
+    context.authorize(resource.arn)
+    result = operation.handler(context, request, resource)
+    if result is None:
+        return Answer(operation.status)
+    return Answer(operation.status, {"Content-Type": "application/json"}, render(result))
 
 
 def _parsed(body: bytes) -> dict[str, Any]:
@@ -66,31 +71,24 @@ def _refuse_constant(text: str) -> NoReturn:
 
 
 def _members_of_query(operation: Operation, query: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    lists = {spec.alias for spec in operation.request.model_fields.values() if get_origin(spec.annotation) is list}
     members: dict[str, Any] = {}
     for name in operation.query:
         values = query.get(name, ())
         member = name[:1].upper() + name[1:]
         if values:
-            members[member] = list(values) if _is_list(operation.request, member) else values[0]
+            members[member] = list(values) if member in lists else values[0]
     return members
 
 
-def _is_list(request: type[Wire], member: str) -> bool:
-    return any(spec.alias == member and get_origin(spec.annotation) is list for spec in request.model_fields.values())
-
-
 def _refuse_unstorable(document: Mapping[str, Any]) -> None:
-    """No member of Lambda takes U+0000 or half a surrogate pair, and neither do SQL text nor the environment of a process."""
+    """No member takes U+0000 or half a surrogate pair, and neither do SQL text nor the environment of a process."""
     try:
-        found = any(_is_unstorable(text) for text in _texts(document))
+        found = any("\0" in text or (not text.isascii() and _SURROGATE.search(text)) for text in _texts(document))
     except RecursionError:
         found = True
     if found:
         raise SerializationException("Illegal character in the request.")
-
-
-def _is_unstorable(text: str) -> bool:
-    return "\0" in text or (not text.isascii() and _SURROGATE.search(text) is not None)
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -103,9 +101,3 @@ def _texts(value: object) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from _texts(item)
-
-
-def _rendered(operation: Operation, result: Wire | None) -> Answer:
-    if result is None:
-        return Answer(operation.status)
-    return Answer(operation.status, {"Content-Type": "application/json"}, render(result))

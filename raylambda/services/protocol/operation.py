@@ -1,4 +1,4 @@
-"""The operation table: what registers an operation, and what it works with. No framework, no HTTP."""
+"""The operation table: what registers an operation, and what it works in. No framework, no HTTP."""
 
 from __future__ import annotations
 
@@ -8,69 +8,69 @@ from typing import Any, TypeVar, get_type_hints
 
 from sqlmodel import Session
 
-from raylambda.model.clock import Clock
+from raylambda.model.addressing import Resource
+from raylambda.model.principal import Principal
 from raylambda.services.protocol.wire import Wire
-from raylambda.store.codestore import CodeStore
+
+ResourceOf = Callable[[Principal, Any], Resource]
+"""Finds what a bound request of this principal is about; raises ``LambdaError`` when it names nothing."""
 
 _Handler = TypeVar("_Handler", bound=Callable[..., Wire | None])
 _registered: dict[str, Operation] = {}
 
 
-class S3Failure(Exception):
-    """S3 did not give the object; ``code`` and the text are S3's own."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What an operation works in: whose resources, the unit of work, and the seams to the rest of the world.
+    """What an operation works in: the unit of work, and for whom. A service adds the parts that its operations need.
 
     ``session`` is an exclusive unit of work (``Database.session``): what an operation has read stays true until it ends.
-    ``fetch_s3`` reads (bucket, key, version) or raises ``S3Failure``; ``code_location`` makes a link that downloads
-    the package of a hex SHA-256 for ten minutes; ``concurrency_limit`` is the account's in this region.
+    ``authorize`` takes the ARN of the operation's resource and raises ``AccessDeniedException`` if ``principal`` may not do
+    this to it; only dispatch calls it. ``base_url`` is the address under which the client reached us.
     """
 
     session: Session
-    account: str
-    region: str
-    code_store: CodeStore
-    clock: Clock
-    new_id: Callable[[], str]
-    fetch_s3: Callable[[str, str, str | None], bytes]
-    code_location: Callable[[str], str]
-    concurrency_limit: int
+    principal: Principal
+    authorize: Callable[[str], None]
+    base_url: str
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One row: ``handler(context, request)`` answers; ``None`` means that the front door serves it itself.
+    """One row: ``handler(context, request, resource)`` answers; ``None`` means that the front door serves it itself.
 
+    ``resource`` says what a request is about: the handler gets it once the principal is authorized, and knows no other.
     ``query`` names the query parameters that are members of the request; a member that is a list takes all values.
     ``select`` is a query parameter with the value that tells this operation from another one of the same method and path.
+    ``takes_package`` says that a request may carry a package or have one fetched, and so may take long.
     """
 
     name: str
     method: str
     path: str
     status: int
-    handler: Callable[[Context, Any], Wire | None] | None = None
+    handler: Callable[[Any, Any, Any], Wire | None] | None = None
+    resource: ResourceOf | None = None
     request: type[Wire] = Wire
     query: tuple[str, ...] = ()
     select: tuple[str, str] | None = None
+    takes_package: bool = False
 
 
 def operation(
-    method: str, path: str, *, status: int = 200, query: tuple[str, ...] = ()
+    method: str,
+    path: str,
+    resource: ResourceOf,
+    *,
+    status: int = 200,
+    query: tuple[str, ...] = (),
+    takes_package: bool = False,
 ) -> Callable[[_Handler], _Handler]:
     """Register a function as the operation of its name (``create_alias`` -> ``CreateAlias``) and leave it as it is."""
 
     def register(handler: _Handler) -> _Handler:
         name = "".join(part.capitalize() for part in handler.__name__.split("_"))
         request = get_type_hints(handler)["request"]
-        _add(Operation(name, method, path, status, handler, request, query))
+        _add(Operation(name, method, path, status, handler, resource, request, query, takes_package=takes_package))
         return handler
 
     return register

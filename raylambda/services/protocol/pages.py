@@ -13,14 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, case, func, tuple_
+from sqlalchemy import ColumnElement, tuple_
 from sqlalchemy.orm import Mapped
-from sqlmodel import Session, col
+from sqlmodel import Session
 from sqlmodel.sql.expression import SelectOfScalar
 
 from raylambda.model.errors import InvalidParameterValueException
-from raylambda.model.function import LATEST
-from raylambda.store.tables import AliasRow, FunctionVersionRow
 
 PAGE_ITEMS: Final = 50
 
@@ -38,30 +36,6 @@ class Order(Generic[_Row]):
     key: Callable[[tuple[str, ...]], tuple[Any, ...]]
 
 
-def _version_rank(version: str) -> int:
-    return 0 if version == LATEST else len(version)
-
-
-_VERSION: Final = col(FunctionVersionRow.version)
-_RANK: Final = case((_VERSION == LATEST, 0), else_=func.length(_VERSION))
-
-VERSIONS: Final = Order[FunctionVersionRow](
-    1, (_RANK, _VERSION), lambda row: (row.version,), lambda parts: (_version_rank(parts[0]), parts[0])
-)
-"""The versions of one function: ``$LATEST``, then by number."""
-
-FUNCTION_VERSIONS: Final = Order[FunctionVersionRow](
-    2,
-    (col(FunctionVersionRow.name), _RANK, _VERSION),
-    lambda row: (row.name, row.version),
-    lambda parts: (parts[0], _version_rank(parts[1]), parts[1]),
-)
-"""The versions of all functions, by name and then as ``VERSIONS``."""
-
-ALIASES: Final = Order[AliasRow](1, (col(AliasRow.alias),), lambda row: (row.alias,), lambda parts: parts)
-"""The aliases of one function, by name."""
-
-
 def take_page(
     session: Session, query: SelectOfScalar[_Row], order: Order[_Row], marker: str | None, max_items: int | None
 ) -> tuple[list[_Row], str | None]:
@@ -72,11 +46,8 @@ def take_page(
     rows = list(session.exec(query.order_by(*order.columns).limit(items + 1)))
     if len(rows) <= items:
         return rows, None
-    return rows[:items], _marker(order.identity(rows[items - 1]))
-
-
-def _marker(identity: tuple[str, ...]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(identity).encode()).decode()
+    identity = order.identity(rows[items - 1])
+    return rows[:items], base64.urlsafe_b64encode(json.dumps(identity).encode()).decode()
 
 
 def _key(order: Order[_Row], marker: str) -> tuple[Any, ...]:

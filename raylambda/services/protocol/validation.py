@@ -1,4 +1,4 @@
-"""Pydantic's errors in AWS's words (lambda-reference.md 1, validation message grammar).
+"""Pydantic's errors in AWS's words (the words themselves are ``model.validation_text``'s).
 
 A JSON value of the wrong type is a ``SerializationException``, as AWS's own deserialiser says it; a value that breaks a rule
 of the service model is a ``ValidationException`` that lists every broken rule.
@@ -18,7 +18,8 @@ from raylambda.model.errors import (
     SerializationException,
     ValidationException,
 )
-from raylambda.model.names import CONSTRAINT, NOT_NULL, Text
+from raylambda.model.names import CONSTRAINT, NOT_NULL
+from raylambda.model.validation_text import complaint, detected
 from raylambda.services.protocol.wire import Wire
 
 _Request = TypeVar("_Request", bound=Wire)
@@ -37,74 +38,33 @@ def bind(model: type[_Request], document: Mapping[str, Any]) -> _Request:
     try:
         return model.model_validate(document, by_alias=True, by_name=False)
     except ValidationError as failure:
-        raise _translated(failure.errors(include_url=False), document) from None
+        raise _translated(failure.errors(include_url=False)) from None
 
 
-def violation(member: str, value: object, rule: str) -> str:
-    """``1 validation error detected: ...`` for one broken rule of one member (``functionName``)."""
-    return _detected([_complaint(member, value, rule)])
-
-
-def check_members(*members: tuple[str, str | None, Text]) -> None:
-    """Name, value (``None`` when absent) and rules of members that are not in a JSON body; raises ``ValidationException``."""
-    complaints = [
-        _complaint(member, value, rule)
-        for member, value, rules in members
-        if value is not None
-        for rule in rules.broken(value)
-    ]
-    if complaints:
-        raise ValidationException(_detected(complaints))
-
-
-def _translated(errors: Sequence[ErrorDetails], document: Mapping[str, Any]) -> LambdaError:
+def _translated(errors: Sequence[ErrorDetails]) -> LambdaError:
     complaints: list[str] = []
     for error in errors:
         if error["type"] == "missing":
-            complaints.append(_complaint(_path(error["loc"]), None, NOT_NULL))
+            complaints.append(complaint(_path(error["loc"]), None, NOT_NULL))
         elif error["type"] == CONSTRAINT:
             context = error["ctx"]
-            complaints += [_complaint(_path(error["loc"]), context["value"], rule) for rule in context["broken"]]
+            complaints += [complaint(_path(error["loc"]), context["value"], rule) for rule in context["broken"]]
         elif error["type"] == "value_error":
             return InvalidParameterValueException(str(error["ctx"]["error"]))
         elif error["type"] == "extra_forbidden":
-            return InvalidParameterValueException(f"{_member(error['loc'])} is not a member of this request.")
+            member = ".".join(str(part) for part in error["loc"])
+            return InvalidParameterValueException(f"{member} is not a member of this request.")
         elif error["input"] is None:
-            complaints.append(_complaint(_path(error["loc"]), None, NOT_NULL))
+            complaints.append(complaint(_path(error["loc"]), None, NOT_NULL))
         else:
             return SerializationException(_unconvertible(error))
-    return ValidationException(_detected(complaints))
-
-
-def _detected(complaints: Sequence[str]) -> str:
-    count = len(complaints)
-    return f"{count} validation error{'s' if count > 1 else ''} detected: {'; '.join(complaints)}"
-
-
-def _complaint(path: str, value: object, rule: str) -> str:
-    shown = "null" if value is None else f"'{_shown(value)}'"
-    return f"Value {shown} at '{path}' failed to satisfy constraint: {rule}"
-
-
-def _shown(value: object) -> str:
-    """As Java prints it."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}={_shown(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(_shown(item) for item in value) + "]"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return str(value)
+    return ValidationException(detected(complaints))
 
 
 def _path(location: Sequence[str | int]) -> str:
     """``('VpcConfig', 'SubnetIds')`` -> ``vpcConfig.subnetIds``; an element of a list is ``fileSystemConfigs.1.member``."""
     parts = (f"{part + 1}.member" if isinstance(part, int) else part[:1].lower() + part[1:] for part in location)
     return ".".join(parts)
-
-
-def _member(location: Sequence[str | int]) -> str:
-    return ".".join(str(part) for part in location)
 
 
 def _unconvertible(error: ErrorDetails) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from raylambda.cli.connection import find_connection
-from raylambda.home import HomeUnusable, NoPlatform, PlatformNote, claimed, noted, read_note
+from raylambda.home import HomeUnusable, NoPlatform, PlatformNote, locked, noted, read_note
 
 NOTE = PlatformNote("http://127.0.0.1:8470", "eu-west-1", "AKIDNOTED", "secret", "10.0.0.1:6379", "token")
 
@@ -73,16 +73,16 @@ def test_the_note_of_a_killed_platform_is_replaced(tmp_path: Path) -> None:
 def test_a_home_is_made_for_the_owner_and_has_one_platform(tmp_path: Path) -> None:
     home = tmp_path / "data"
 
-    with claimed(home):
+    with locked(home):
         assert home.stat().st_mode & 0o777 == 0o700
-        with pytest.raises(HomeUnusable, match="a platform runs in"), claimed(home):
+        with pytest.raises(HomeUnusable, match="a platform runs in"), locked(home):
             pass
-    with claimed(home):
+    with locked(home):
         pass
 
 
 def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(HomeUnusable, match="RAYLAMBDA_HOME cannot be used"), claimed(tmp_path / "file" / "home"):
+    with pytest.raises(HomeUnusable, match="RAYLAMBDA_HOME cannot be used"), locked(tmp_path / "file" / "home"):
         pass

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raylambda.frontdoor.arrival import Arrival
-from raylambda.frontdoor.auth.signature import Caller
 from raylambda.frontdoor.calls import InvocationType as Type
-from raylambda.frontdoor.calls import checked_payload, make_trace_id, read_call
+from raylambda.frontdoor.calls import checked_payload, make_trace_id, read_address, read_call
 from raylambda.model.errors import InvalidParameterValueException, InvalidRequestContentException, ValidationException
+from raylambda.model.invocation import Call
+from raylambda.model.principal import Principal
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -22,7 +23,13 @@ json_values = st.recursive(
 
 def an_arrival(function_name: str = "hello", **headers: str) -> Arrival:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Arrival("id", Caller("123456789012", "us-east-1", "AKID"), {"FunctionName": function_name}, {}, named, b"1")
+    return Arrival(
+        "id", Principal("123456789012", "us-east-1", "AKID"), {"FunctionName": function_name}, {}, named, b"1"
+    )
+
+
+def the_call(arrival: Arrival, kind: Type) -> Call:
+    return read_call(arrival, read_address(arrival, kind), kind, lambda: "made")
 
 
 @given(json_values)
@@ -76,21 +83,21 @@ def test_a_trace_id_has_the_form_of_aws() -> None:
     ],
 )
 def test_a_clients_trace_id_is_kept_when_it_is_one(header: str, kept: bool) -> None:
-    call = read_call(an_arrival(x_amzn_trace_id=header), Type.REQUEST_RESPONSE, lambda: "made")
+    call = the_call(an_arrival(x_amzn_trace_id=header), Type.REQUEST_RESPONSE)
 
     assert call.trace_id == (header if kept else "made")
 
 
 def test_the_tail_is_for_synchronous_calls() -> None:
-    assert read_call(an_arrival(x_amz_log_type="Tail"), Type.REQUEST_RESPONSE, str).tail
-    assert not read_call(an_arrival(x_amz_log_type="Tail"), Type.EVENT, str).tail
+    assert the_call(an_arrival(x_amz_log_type="Tail"), Type.REQUEST_RESPONSE).tail
+    assert not the_call(an_arrival(x_amz_log_type="Tail"), Type.EVENT).tail
 
 
 def test_everything_that_is_wrong_with_a_call_is_said_at_once() -> None:
     arrival = an_arrival("a b", x_amz_log_type="Head")
 
     with pytest.raises(ValidationException) as raised:
-        read_call(arrival, "Later", str)
+        read_address(arrival, "Later")
 
     text = str(raised.value)
     assert text.startswith("3 validation errors detected: Value 'a b' at 'functionName' failed to satisfy constraint: ")
@@ -109,4 +116,4 @@ def test_what_would_be_another_call_is_refused(header: str, member: str) -> None
     arrival = an_arrival(**{header: "mine"})
 
     with pytest.raises(InvalidParameterValueException, match=f"{member} is not supported"):
-        read_call(arrival, Type.REQUEST_RESPONSE, str)
+        read_address(arrival, Type.REQUEST_RESPONSE)

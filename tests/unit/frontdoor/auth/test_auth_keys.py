@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import stat
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from raylambda.frontdoor.auth.keys import KeyRing, keep_secret, link_secret, root_key
+from raylambda.frontdoor.auth.keys import KeyRing, link_secret, root_key
 from raylambda.settings import AccessKey
 
 
@@ -23,17 +22,6 @@ def test_the_root_key_is_made_once_and_private(tmp_path: Path) -> None:
     assert stat.S_IMODE((home / "root_key.json").stat().st_mode) == 0o600
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     assert first.secret not in repr(first)
-
-
-def test_many_makers_agree_on_one_secret(tmp_path: Path) -> None:
-    made = iter(range(1000))
-    path = tmp_path / "secret"
-
-    with ThreadPoolExecutor(16) as pool:
-        seen = set(pool.map(lambda _: keep_secret(path, lambda: f"secret {next(made)}"), range(64)))
-
-    assert len(seen) == 1
-    assert [entry.name for entry in tmp_path.iterdir()] == ["secret"]
 
 
 def test_the_link_secret_is_long_and_stays(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from botocore.credentials import Credentials
 
 from raylambda.frontdoor.auth.credential import ReceivedRequest
 from raylambda.frontdoor.auth.keys import KeyRing
-from raylambda.frontdoor.auth.signature import AnyKey, Authenticator, Caller, SignatureCheck
+from raylambda.frontdoor.auth.signature import AnyKey, Authenticator, SignatureCheck
 from raylambda.frontdoor.routing import parse_query
 from raylambda.model.errors import (
     IncompleteSignatureException,
@@ -26,13 +26,14 @@ from raylambda.model.errors import (
     MissingAuthenticationTokenException,
     UnrecognizedClientException,
 )
+from raylambda.model.principal import Principal
 from raylambda.settings import AccessKey
 from raylambda.testing.clock import ManualClock
 
 NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 KEY = AccessKey("AKIDEXAMPLE", "the/secret+", "123456789012")
 URL = "http://127.0.0.1:8470/2015-03-31/functions/arn%3Aaws%3Alambda/invocations?Qualifier=%24LATEST&b=x%20y&a="
-CALLER = Caller("123456789012", "eu-west-1", "AKIDEXAMPLE")
+PRINCIPAL = Principal("123456789012", "eu-west-1", "AKIDEXAMPLE")
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Signed(ReceivedRequest):
     body_sha256: str
 
 
-def caller_of(authenticator: Authenticator, request: Signed) -> Caller:
+def principal_of(authenticator: Authenticator, request: Signed) -> Principal:
     return authenticator.examine(request)(request.body_sha256)
 
 
@@ -123,7 +124,7 @@ def check(clock: ManualClock) -> SignatureCheck:
 def test_what_botocore_signs_is_accepted(
     sign: Signer, check: SignatureCheck, request_of: Callable[[Signer], Signed]
 ) -> None:
-    assert caller_of(check, request_of(sign)) == CALLER
+    assert principal_of(check, request_of(sign)) == PRINCIPAL
 
 
 @pytest.mark.parametrize(
@@ -149,12 +150,12 @@ def test_what_botocore_signs_is_accepted(
 )  # fmt: skip
 def test_nothing_signed_can_be_changed(sign: Signer, check: SignatureCheck, tamper: Callable[[Signed], Signed]) -> None:
     with pytest.raises(InvalidSignatureException):
-        caller_of(check, tamper(sign()))
+        principal_of(check, tamper(sign()))
 
 
 def test_a_mismatch_is_said_in_the_words_of_aws(sign: Signer, check: SignatureCheck) -> None:
     with pytest.raises(InvalidSignatureException) as refused:
-        caller_of(check, replace(sign(), method="PUT"))
+        principal_of(check, replace(sign(), method="PUT"))
 
     assert str(refused.value).startswith(
         "The request signature we calculated does not match the signature you provided."
@@ -167,19 +168,19 @@ def test_the_payload_is_always_hashed_here(sign: Signer, check: SignatureCheck) 
 
     for request in (unsigned, lying):
         with pytest.raises(InvalidSignatureException):
-            caller_of(check, request)
+            principal_of(check, request)
 
 
 @pytest.mark.parametrize("off", [-300, -299, 0, 299, 300])
 def test_five_minutes_of_skew_are_fine(sign: Signer, check: SignatureCheck, off: float) -> None:
-    assert caller_of(check, sign(time=NOW + off)) == CALLER
+    assert principal_of(check, sign(time=NOW + off)) == PRINCIPAL
 
 
 def test_beyond_five_minutes_the_signature_is_expired_or_not_yet_current(sign: Signer, check: SignatureCheck) -> None:
     with pytest.raises(InvalidSignatureException) as old:
-        caller_of(check, sign(time=NOW - 301))
+        principal_of(check, sign(time=NOW - 301))
     with pytest.raises(InvalidSignatureException) as new:
-        caller_of(check, sign(time=NOW + 301))
+        principal_of(check, sign(time=NOW + 301))
 
     assert str(old.value) == (
         "Signature expired: 20270115T075459Z is now earlier than 20270115T075500Z (20270115T080000Z - 5 min.)"
@@ -193,12 +194,12 @@ def test_a_presigned_request_lives_as_long_as_it_says(sign: Signer, check: Signa
     request = sign(presigned_s=900, body=b"")
 
     clock.advance(900)
-    assert caller_of(check, request) == CALLER
+    assert principal_of(check, request) == PRINCIPAL
     clock.advance(1)
     with pytest.raises(InvalidSignatureException, match="Signature expired"):
-        caller_of(check, request)
+        principal_of(check, request)
     with pytest.raises(InvalidSignatureException):
-        caller_of(check, replace(request, query={**request.query, "X-Amz-Expires": ["5000"]}))
+        principal_of(check, replace(request, query={**request.query, "X-Amz-Expires": ["5000"]}))
 
 
 @pytest.mark.parametrize(
@@ -228,7 +229,7 @@ def test_a_scope_or_key_that_is_not_ours_is_refused(
     part: str,
 ) -> None:
     with pytest.raises(error, match=part) as refused:
-        caller_of(check, request_of(sign))
+        principal_of(check, request_of(sign))
 
     assert refused.value.status == 403
 
@@ -239,7 +240,7 @@ def an_unsigned_request(*headers: tuple[str, str], query: dict[str, list[str]] |
 
 def test_an_unsigned_request_is_refused(check: SignatureCheck) -> None:
     with pytest.raises(MissingAuthenticationTokenException, match="Missing Authentication Token"):
-        caller_of(check, an_unsigned_request())
+        principal_of(check, an_unsigned_request())
 
 
 CREDENTIAL = "Credential=AKIDEXAMPLE/20270115/eu-west-1/lambda/aws4_request"
@@ -268,7 +269,7 @@ def test_garbage_in_the_header_is_refused(check: SignatureCheck, authorization: 
     for name in ("x-amz-date", "date"):
         request = an_unsigned_request(("host", "h"), ("authorization", authorization), (name, date))
         with pytest.raises(LambdaError) as refused:
-            caller_of(check, request)
+            principal_of(check, request)
 
         assert refused.value.status == 403
 
@@ -285,7 +286,7 @@ def test_garbage_in_the_query_is_refused(check: SignatureCheck, expires: str) ->
     }
 
     with pytest.raises(IncompleteSignatureException):
-        caller_of(check, an_unsigned_request(("host", "h"), query=query))
+        principal_of(check, an_unsigned_request(("host", "h"), query=query))
 
 
 class TestAnyKey:
@@ -294,19 +295,19 @@ class TestAnyKey:
     def test_takes_every_key(self, sign: Signer) -> None:
         anyone = AnyKey("123456789012", "us-east-1")
 
-        caller = caller_of(anyone, sign(key=AccessKey("whoever", "whatever", "")))
+        principal = principal_of(anyone, sign(key=AccessKey("whoever", "whatever", "")))
 
-        assert caller == Caller("123456789012", "eu-west-1", "whoever")
+        assert principal == Principal("123456789012", "eu-west-1", "whoever")
 
     def test_a_key_of_twelve_digits_is_an_account(self, sign: Signer) -> None:
         anyone = AnyKey("123456789012", "us-east-1")
 
-        assert caller_of(anyone, sign(key=AccessKey("555555555555", "x", ""))).account == "555555555555"
+        assert principal_of(anyone, sign(key=AccessKey("555555555555", "x", ""))).account == "555555555555"
 
     @pytest.mark.parametrize("authorization", [None, "Bearer x", "AWS4-HMAC-SHA256 Credential=x"])
     def test_everybody_else_gets_the_defaults(self, authorization: str | None) -> None:
         headers = [] if authorization is None else [("authorization", authorization)]
 
-        caller = caller_of(AnyKey("123456789012", "us-east-1"), an_unsigned_request(*headers))
+        principal = principal_of(AnyKey("123456789012", "us-east-1"), an_unsigned_request(*headers))
 
-        assert (caller.account, caller.region) == ("123456789012", "us-east-1")
+        assert (principal.account, principal.region) == ("123456789012", "us-east-1")

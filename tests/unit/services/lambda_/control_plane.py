@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import string
 import zipfile
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from raylambda.frontdoor.auth.authorization import authorize
 from raylambda.model.errors import LambdaError
 from raylambda.model.function import FunctionRecord
-from raylambda.services.lambda_.table import OPERATIONS, OWN_OPERATIONS
+from raylambda.model.principal import Principal
+from raylambda.services.lambda_.context import ControlParts, LambdaContext, S3Failure
+from raylambda.services.lambda_.table import OPERATIONS, OWN_OPERATIONS, action
 from raylambda.services.protocol.dispatch import Answer, answer
-from raylambda.services.protocol.operation import Context, Operation, S3Failure
+from raylambda.services.protocol.operation import Operation
 from raylambda.store.activation import activate
 from raylambda.store.changes import Change, changes_since
-from raylambda.store.codestore import CodeMissing
 from raylambda.store.engine import Database
 from raylambda.store.reads import load_function
 from raylambda.testing.clock import ManualClock
+from raylambda.testing.codestore import MemoryCodeStore
 
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
@@ -41,23 +44,6 @@ def a_package(source: str = "def handler(event, context): return event\n") -> by
 def zip_member(source: str = "def handler(event, context): return event\n") -> str:
     """The same as a JSON member."""
     return b64encode(a_package(source)).decode()
-
-
-class MemoryCodeStore:
-    """Packages in a dictionary."""
-
-    def __init__(self) -> None:
-        self.packages: dict[str, bytes] = {}
-
-    def put(self, data: bytes) -> str:
-        sha256 = hashlib.sha256(data).hexdigest()
-        self.packages[sha256] = data
-        return sha256
-
-    def get(self, sha256: str) -> bytes:
-        if sha256 not in self.packages:
-            raise CodeMissing(sha256)
-        return self.packages[sha256]
 
 
 class CountedIds:
@@ -99,16 +85,20 @@ class ControlPlane:
     ) -> Answer:
         """As the front door does: commit an answer, roll an error back."""
         with self.database.session() as session:
-            context = Context(
+            principal = Principal(self.account, self.region, "AKIDEXAMPLE")
+            context = LambdaContext(
                 session=session,
-                account=self.account,
-                region=self.region,
-                code_store=self.code_store,
-                clock=self.clock,
-                new_id=self._new_id,
-                fetch_s3=self._fetch_s3,
-                code_location=lambda sha256: f"https://code.example/{sha256}",
-                concurrency_limit=self.concurrency_limit,
+                principal=principal,
+                authorize=partial(authorize, principal, action(operation)),
+                base_url="https://code.example",
+                parts=ControlParts(
+                    code_store=self.code_store,
+                    fetch_s3=self._fetch_s3,
+                    code_location=lambda base_url, sha256: f"{base_url}/{sha256}",
+                    concurrency_limit=self.concurrency_limit,
+                    clock=self.clock,
+                    new_id=self._new_id,
+                ),
             )
             return answer(operation, context, labels, query, body)
 

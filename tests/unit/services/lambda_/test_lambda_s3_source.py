@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
+from raylambda.services.lambda_.context import S3Failure
 from raylambda.services.lambda_.s3_source import WHOLE_S, S3Source
-from raylambda.services.protocol.operation import S3Failure
 from raylambda.testing.clock import ManualClock
 
 
