@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
@@ -11,6 +10,7 @@ from raylambda.hosts.listener import HostListener
 from raylambda.hosts.ports import HostSize
 from raylambda.model.environment import EnvironmentExited, HostFacts, LogLines
 from raylambda.testing.hosts import FakeHost, Script
+from tests.unit.scheduling.platform_on_fakes import until
 
 pytestmark = pytest.mark.anyio
 
@@ -33,12 +33,6 @@ class Heard:
 
 def lines(text: str) -> LogLines:
     return LogLines("123456789012", "us-east-1", "/aws/lambda/hello", "stream", ((1, text),))
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - the condition is another task's
-            await asyncio.sleep(0)
 
 
 async def test_log_lines_go_to_the_sink_in_order_and_exits_to_the_fleet() -> None:
