@@ -17,7 +17,7 @@ from raylambda.fleet.events import (
     VersionRetired,
 )
 from raylambda.fleet.host_supply import HostSupply
-from raylambda.fleet.placements import PastRefusal, Placements
+from raylambda.fleet.placements import Placements
 from raylambda.fleet.state import Environment, FleetState, HostRecord, Pool, StoryEntry
 from raylambda.model.function import FunctionKey
 
@@ -83,7 +83,10 @@ class Explainer:
         return {
             "environments": [self._environment(one, epoch) for pool in pools for one in pool.members.values()],
             "waiting": [self._waiting(pool) for pool in pools if pool.waiting],
-            "refusals": [_refusal(past, epoch) for past in self._placements.refusals(key)],
+            "refusals": [
+                {"at": round(epoch + past.at, 3), "refusal": str(past.refusal), "message": past.message}
+                for past in self._placements.refusals(key)
+            ],
         }
 
     def _environment(self, environment: Environment, epoch: float) -> dict[str, object]:
@@ -126,7 +129,3 @@ def _step(entry: StoryEntry, epoch: float) -> dict[str, object]:
         "from": entry.before and str(entry.before),
         "to": str(entry.after),
     }
-
-
-def _refusal(past: PastRefusal, epoch: float) -> dict[str, object]:
-    return {"at": round(epoch + past.at, 3), "refusal": str(past.refusal), "message": past.message}

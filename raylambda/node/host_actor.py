@@ -8,7 +8,7 @@ from raylambda.node.host import Host, HostSettings
 
 
 class HostActor:
-    """The far side of ``scheduling.actor.RayHost``."""
+    """The far side of ``hosts.ray_hosts.RayHost``."""
 
     def __init__(self, settings: HostSettings) -> None:
         self._host = Host(settings)

@@ -1,4 +1,4 @@
-"""What every implementation of ``Cluster`` and ``Host`` promises (scheduling/ports.py): fakes and Ray pass the same tests.
+"""What every implementation of ``Cluster`` and ``Host`` promises (hosts/ports.py): fakes and Ray pass the same tests.
 
 The function under test understands three events: ``{"do": "echo"}`` answers with the count of finished ``slow`` events,
 ``slow`` takes a moment and counts, ``hang`` never ends.
@@ -98,6 +98,18 @@ class HostContract:
             await self.do(host, environment_id, "echo")
         await driver.cluster.release_host(host)
 
+    async def test_a_host_says_which_environments_it_has(self, driver: Driver) -> None:
+        host = await self.a_host(driver)
+        environment_ids = {await self.an_environment(driver, host) for _ in range(2)}
+
+        described = await host.describe()
+
+        assert {environment["environment_id"] for environment in described} == environment_ids
+        for environment_id in environment_ids:
+            await host.stop(environment_id)
+        assert list(await host.describe()) == []
+        await driver.cluster.release_host(host)
+
     async def test_a_caller_that_is_cancelled_gives_up_the_answer_and_not_the_invocation(self, driver: Driver) -> None:
         host = await self.a_host(driver)
         environment_id = await self.an_environment(driver, host)
@@ -142,6 +154,7 @@ class HostContract:
                 self.an_environment(driver, host),
                 host.stop(environment_id),
                 host.events(),
+                host.describe(),
             ):
                 with pytest.raises(HostLost):
                     await call

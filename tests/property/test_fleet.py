@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import count
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -233,6 +235,16 @@ class SimulatedCluster(RuleBasedStateMachine):
         assert environments["starting"] == len(self.starting)
         assert environments["stopping"] == len(self.stopping)
         assert environments["idle"] == len(self.idle())
+
+    @invariant()
+    def the_explanation_tells_of_everything(self) -> None:
+        explained = [self.fleet.explain(("123456789012", "us-east-1", str(which["name"]))) for which in FUNCTIONS]
+        environments: list[dict[str, Any]] = [one for each in explained for one in each["environments"]]
+        waiting: list[dict[str, Any]] = [one for each in explained for one in each["waiting"]]
+        assert Counter(one["state"] for one in environments) == environments_by_state(self.fleet)
+        assert all(one["story"][-1]["to"] == one["state"] for one in environments)
+        assert sum(one["placements"] for one in waiting) == len(self.waiting)
+        assert all(one["why"] for one in waiting)
 
     def teardown(self) -> None:
         """Once all is answered and time has gone by, nobody waits, and nothing is left but the head-room."""

@@ -439,23 +439,6 @@ def test_a_host_that_nobody_expects_is_released() -> None:
     assert fleet.tell(HostReady("stranger", "node-1", 1024)) == [ReleaseHost("stranger")]
 
 
-def test_an_environment_tells_its_story() -> None:
-    fleet = ToldFleet()
-    fleet.a_host()
-    lease = fleet.lease()
-
-    story = fleet.fleet.story(lease.environment_id)
-
-    assert [(step["from"], step["to"], step["cause"]) for step in story] == [
-        ("", "queued", "HostReady"),
-        ("queued", "starting", "HostReady"),
-        ("starting", "idle", "EnvironmentReady"),
-        ("idle", "leased", "EnvironmentReady"),
-        ("leased", "idle", "LeaseGivenBack"),
-        ("idle", "leased", "PlacementRequested"),
-    ]
-
-
 def test_the_description_names_hosts_functions_and_states() -> None:
     fleet = ToldFleet()
     host_id = fleet.a_host()

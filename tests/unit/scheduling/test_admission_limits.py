@@ -114,3 +114,30 @@ def test_the_description_shows_limits_and_units() -> None:
             "units": {"f": 1, "g": 1},
         }
     }
+
+
+def test_a_function_is_explained_by_the_limit_that_it_draws_on() -> None:
+    admission = Admission(limit=10)
+    admission.reserve(F, 1)
+    for key in (F, F, F, G):
+        admission.admit(key)
+
+    assert admission.explain(F) == {
+        "units": 1,
+        "reserved": 1,
+        "limit": 1,
+        "in_use": 1,
+        "throttles": {"ReservedFunctionConcurrentInvocationLimitExceeded": 2},
+    }
+    assert admission.explain(G) == {"units": 1, "reserved": None, "limit": 9, "in_use": 1, "throttles": {}}
+    assert admission.explain(ELSEWHERE) == {"units": 0, "reserved": None, "limit": 10, "in_use": 0, "throttles": {}}
+
+
+def test_the_throttles_of_the_accounts_limit_are_counted_for_the_function_that_met_it() -> None:
+    admission = Admission(limit=1)
+    admission.admit(F)
+    admission.admit(G)
+
+    assert admission.explain(G)["throttles"] == {"ConcurrentInvocationLimitExceeded": 1}
+    assert admission.explain(F)["throttles"] == {}
+    assert admission.explain(G)["in_use"] == 1

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from raylambda.hosts.placing import Lease
 from raylambda.hosts.ports import HostNotMade, NoSuchEnvironment, StartRefused, Unplaceable
 from raylambda.model.environment import EnvironmentStopped, LogLines, StartEnvironment
 from raylambda.model.errors import (
@@ -21,7 +20,6 @@ from raylambda.model.errors import (
 from raylambda.model.function import State
 from raylambda.model.invocation import Invocation, InvocationResult
 from raylambda.testing.hosts import FakeCluster
-from tests.builders import a_version
 from tests.unit.scheduling.platform_on_fakes import KEY, a_call, a_platform, a_record, until
 
 pytestmark = pytest.mark.anyio
@@ -256,35 +254,6 @@ async def test_a_caller_cancelled_while_it_waits_for_a_place_still_has_its_event
         await platform.invoker.drain(5)
 
         assert len(platform.metered) == 1
-        assert platform.is_settled()
-
-
-async def test_a_place_whose_taker_is_cancelled_goes_back() -> None:
-    async with a_platform() as platform:
-        await platform.invoker.invoke(a_call())
-        waiting = asyncio.ensure_future(platform.driver.place(a_version(name="other")))
-        await until(lambda: platform.environments() == {"idle": 1, "starting": 1})
-
-        waiting.cancel()
-
-        await until(lambda: platform.environments() == {"idle": 2})
-        assert waiting.cancelled()
-        assert platform.is_settled()
-
-
-@pytest.mark.parametrize("turns", range(8))
-async def test_a_taker_cancelled_at_any_turn_keeps_no_lease(turns: int) -> None:
-    async with a_platform() as platform:
-        taker = asyncio.ensure_future(platform.driver.place(a_version()))
-        for _ in range(turns):
-            await asyncio.sleep(0)
-
-        taker.cancel()
-        [outcome] = await asyncio.gather(taker, return_exceptions=True)
-        if isinstance(outcome, Lease):
-            platform.driver.give_back(outcome, reusable=True)
-
-        await until(lambda: platform.environments() in ({}, {"idle": 1}))
         assert platform.is_settled()
 
 

@@ -1,0 +1,89 @@
+"""What a host says: log lines go to the sink, exits to who asked for them, and silence is the end."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from raylambda.hosts.listener import HostListener
+from raylambda.hosts.ports import HostSize
+from raylambda.model.environment import EnvironmentExited, HostFacts, LogLines
+from raylambda.testing.hosts import FakeHost, Script
+from tests.unit.scheduling.platform_on_fakes import until
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Heard:
+    """A listener to a host of its own, and what it passed on."""
+
+    def __init__(self, silence_s: float = 60.0, poll_s: float = 0.01) -> None:
+        facts = HostFacts("h1", "node-1", "node-1", pid=0, isolation=(), warnings=(), runtimes=())
+        self.host = FakeHost(facts, HostSize(1024, 1.0), Script(), poll_s)
+        self.logs: list[LogLines] = []
+        self.exits: list[str] = []
+        self.listener = HostListener(self.logs.append, self.host, self.exits.append, silence_s)
+
+
+def lines(text: str) -> LogLines:
+    return LogLines("123456789012", "us-east-1", "/aws/lambda/hello", "stream", ((1, text),))
+
+
+async def test_log_lines_go_to_the_sink_in_order_and_exits_to_the_fleet() -> None:
+    heard = Heard()
+    listening = asyncio.ensure_future(heard.listener.listen())
+
+    for event in (lines("one"), EnvironmentExited("e1", "Runtime.ExitError"), lines("two")):
+        heard.host.emit(event)
+    await until(lambda: len(heard.logs) == 2)
+
+    assert heard.logs == [lines("one"), lines("two")]
+    assert heard.exits == ["e1"]
+    assert not listening.done()
+    listening.cancel()
+
+
+async def test_listening_ends_when_the_host_is_lost() -> None:
+    heard = Heard()
+    listening = asyncio.ensure_future(heard.listener.listen())
+
+    heard.host.kill()
+
+    async with asyncio.timeout(5):
+        await listening
+
+
+async def test_listening_ends_when_the_host_says_nothing_for_too_long() -> None:
+    heard = Heard(silence_s=0.02, poll_s=3600.0)
+
+    async with asyncio.timeout(5):
+        await heard.listener.listen()
+
+
+async def test_after_stop_what_was_asked_for_is_still_heard_and_nothing_more() -> None:
+    heard = Heard(poll_s=3600.0)
+    listening = asyncio.ensure_future(heard.listener.listen())
+    await asyncio.sleep(0)
+
+    heard.listener.stop()
+    heard.host.emit(lines("asked for"))
+
+    async with asyncio.timeout(5):
+        await listening
+    heard.host.emit(lines("not asked for"))
+    assert heard.logs == [lines("asked for")]
+
+
+async def test_last_words_are_heard() -> None:
+    heard = Heard()
+    heard.host.emit(lines("farewell"))
+
+    await heard.listener.hear(heard.host.shut_down())
+
+    assert heard.logs == [lines("farewell")]
