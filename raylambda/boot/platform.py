@@ -49,15 +49,17 @@ from raylambda.queue.dispatch_settings import DispatchSettings
 from raylambda.queue.dispatcher import Dispatcher
 from raylambda.queue.rules import RetryPolicy
 from raylambda.scheduling.admission import Admission
-from raylambda.scheduling.follower import Follower
+from raylambda.scheduling.follower import FunctionSubscriber
 from raylambda.scheduling.invoker import Invoker
 from raylambda.scheduling.registry import Registry
-from raylambda.scheduling.store_feed import StoreFeed
 from raylambda.services.lambda_.s3_source import S3Source
 from raylambda.settings import AccessKey, Settings
+from raylambda.store.changes import ChangeKind
 from raylambda.store.codestore import LocalCodeStore
 from raylambda.store.engine import Database, migrate, open_engine
 from raylambda.store.errors import SchemaUnknown, StoreUnavailable
+from raylambda.store.following import ChangeFollower
+from raylambda.store.functions import StoredFunctions
 
 Say = Callable[[str], None]
 
@@ -224,8 +226,8 @@ async def open_platform(
         keeper = HostKeeper(cluster or _cluster(settings), shelf, logs.append, clock)
         shell = FleetShell(fleet, keeper, clock)
         stack.push_async_callback(shell.close)
-        follower = Follower(StoreFeed(database), registry, admission, shell)
-        database.on_commit(follower.heard)
+        functions = FunctionSubscriber(StoredFunctions(database), registry, admission, shell)
+        follower = ChangeFollower(database, {ChangeKind.FUNCTION: functions}, clock, f"front-door-{_new_id()}")
         await follower.open()
         stack.push_async_callback(follower.close)
         await shell.open()

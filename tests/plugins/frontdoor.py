@@ -26,10 +26,10 @@ from raylambda.model.errors import ResourceNotFoundException
 from raylambda.model.invocation import Call, Completion, InvocationResult
 from raylambda.services.protocol.operation import S3Failure
 from raylambda.settings import AccessKey
-from raylambda.store.activation import activate
 from raylambda.store.changes import changes_since
 from raylambda.store.codestore import LocalCodeStore
 from raylambda.store.engine import Database, migrate, open_engine
+from raylambda.store.functions import activate
 
 ACCOUNT = "123456789012"
 KEY = AccessKey("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", ACCOUNT)

@@ -26,7 +26,7 @@ from raylambda.services.lambda_.states import refuse_stale
 from raylambda.services.protocol.operation import Context, operation
 from raylambda.services.protocol.pages import ALIASES, take_page
 from raylambda.services.protocol.wire import Wire
-from raylambda.store.changes import record_change
+from raylambda.store.changes import ChangeKind, record_change
 from raylambda.store.tables import AliasRow
 
 
@@ -136,7 +136,7 @@ def create_alias(context: Context, request: CreateAliasRequest) -> AliasConfigur
         revision_id=context.new_id(),
     )
     context.session.add(row)
-    record_change(context.session, address.account, address.region, address.name)
+    record_change(context.session, ChangeKind.FUNCTION, address.account, address.region, address.name)
     return _describe(row)
 
 
@@ -175,7 +175,7 @@ def update_alias(context: Context, request: UpdateAliasRequest) -> AliasConfigur
     row.version, row.weights = version, weights or None
     row.description = row.description if request.description is None else request.description
     row.revision_id = context.new_id()
-    record_change(context.session, address.account, address.region, address.name)
+    record_change(context.session, ChangeKind.FUNCTION, address.account, address.region, address.name)
     return _describe(row)
 
 
@@ -186,4 +186,4 @@ def delete_alias(context: Context, request: AliasRequest) -> None:
     row = find_alias(context, address, request.name)
     if row is not None:
         context.session.delete(row)
-        record_change(context.session, address.account, address.region, address.name)
+        record_change(context.session, ChangeKind.FUNCTION, address.account, address.region, address.name)

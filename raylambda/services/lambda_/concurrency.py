@@ -17,7 +17,7 @@ from raylambda.services.lambda_.addressing import (
 )
 from raylambda.services.protocol.operation import Context, operation
 from raylambda.services.protocol.wire import Wire
-from raylambda.store.changes import record_change
+from raylambda.store.changes import ChangeKind, record_change
 from raylambda.store.tables import FunctionRow
 
 
@@ -65,7 +65,7 @@ def put_function_concurrency(context: Context, request: PutFunctionConcurrencyRe
     row = _load(context, address)
     _refuse_starvation(context, address, request.reserved_concurrent_executions)
     row.reserved_concurrency = request.reserved_concurrent_executions
-    record_change(context.session, address.account, address.region, address.name)
+    record_change(context.session, ChangeKind.FUNCTION, address.account, address.region, address.name)
     return Concurrency(reserved_concurrent_executions=row.reserved_concurrency)
 
 
@@ -81,4 +81,4 @@ def delete_function_concurrency(context: Context, request: FunctionConcurrencyRe
     address = locate_unqualified(context, request.function_name)
     row = load_function(context, address)
     row.reserved_concurrency = None
-    record_change(context.session, address.account, address.region, address.name)
+    record_change(context.session, ChangeKind.FUNCTION, address.account, address.region, address.name)

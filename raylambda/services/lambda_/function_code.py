@@ -23,7 +23,7 @@ from raylambda.services.lambda_.states import begin_update, refuse_stale, refuse
 from raylambda.services.lambda_.versions import publish
 from raylambda.services.protocol.operation import Context, S3Failure, operation
 from raylambda.services.protocol.wire import Wire
-from raylambda.store.changes import record_change
+from raylambda.store.changes import ChangeKind, record_change
 from raylambda.store.tables import FunctionVersionRow
 
 
@@ -128,7 +128,7 @@ def update_function_code(context: Context, request: UpdateFunctionCodeRequest) -
     if request.dry_run:
         return describe(_replaced(FunctionVersionRow(**latest.model_dump()), package, request), address.qualifier)
     begin_update(context, _replaced(latest, package, request))
-    record_change(context.session, address.account, address.region, address.name)
+    record_change(context.session, ChangeKind.FUNCTION, address.account, address.region, address.name)
     if not request.publish:
         return describe(latest, address.qualifier)
     published = publish(context, load_function(context, address), latest)

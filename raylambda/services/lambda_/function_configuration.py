@@ -8,7 +8,7 @@ from raylambda.services.lambda_.configuration import FunctionConfiguration, desc
 from raylambda.services.lambda_.settings import FunctionSettings, configured
 from raylambda.services.lambda_.states import begin_update, refuse_stale, refuse_unsettled
 from raylambda.services.protocol.operation import Context, operation
-from raylambda.store.changes import record_change
+from raylambda.store.changes import ChangeKind, record_change
 
 
 class UpdateFunctionConfigurationRequest(FunctionSettings):
@@ -26,5 +26,5 @@ def update_function_configuration(
     refuse_unsettled(latest)
     latest.configuration = configured(latest.configuration, request, context.region)
     begin_update(context, latest)
-    record_change(context.session, address.account, address.region, address.name)
+    record_change(context.session, ChangeKind.FUNCTION, address.account, address.region, address.name)
     return describe(latest, address.qualifier)

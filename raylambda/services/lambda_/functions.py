@@ -34,7 +34,7 @@ from raylambda.services.lambda_.versions import publish
 from raylambda.services.protocol.operation import Context, operation
 from raylambda.services.protocol.pages import FUNCTION_VERSIONS, take_page
 from raylambda.services.protocol.wire import Wire
-from raylambda.store.changes import record_change
+from raylambda.store.changes import ChangeKind, record_change
 from raylambda.store.tables import AliasRow, FunctionRow, FunctionVersionRow
 
 
@@ -137,7 +137,7 @@ def create_function(context: Context, request: CreateFunctionRequest) -> Functio
         raise ResourceConflictException(f"Function already exist: {address.name}")
     refuse_full_storage(context, package.size)
     context.session.add_all([function, latest])
-    record_change(context.session, address.account, address.region, address.name)
+    record_change(context.session, ChangeKind.FUNCTION, address.account, address.region, address.name)
     return describe(publish(context, function, latest) if request.publish else latest, None)
 
 
@@ -214,4 +214,4 @@ def delete_function(context: Context, request: FunctionRequest) -> None:
         _delete_everything(context, address)
     else:
         _delete_version(context, address, address.qualifier)
-    record_change(context.session, address.account, address.region, address.name)
+    record_change(context.session, ChangeKind.FUNCTION, address.account, address.region, address.name)

@@ -18,7 +18,7 @@ from raylambda.model.names import FunctionName
 from raylambda.services.lambda_.addressing import load_function, locate_unqualified
 from raylambda.services.protocol.operation import Context, operation
 from raylambda.services.protocol.wire import Wire
-from raylambda.store.changes import record_change
+from raylambda.store.changes import ChangeKind, record_change
 
 PATH: Final = "/_raylambda/functions/{FunctionName}/ray-options"
 
@@ -113,7 +113,7 @@ def put_ray_options(context: Context, request: PutRayOptionsRequest) -> RayOptio
     row = load_function(context, address)
     document = request.document()
     row.ray_options = document.model_dump(exclude_none=True)
-    record_change(context.session, address.account, address.region, address.name)
+    record_change(context.session, ChangeKind.FUNCTION, address.account, address.region, address.name)
     return document
 
 
@@ -127,4 +127,4 @@ def get_ray_options(context: Context, request: RayOptionsRequest) -> RayOptionsD
 def delete_ray_options(context: Context, request: RayOptionsRequest) -> None:
     address = locate_unqualified(context, request.function_name)
     load_function(context, address).ray_options = None
-    record_change(context.session, address.account, address.region, address.name)
+    record_change(context.session, ChangeKind.FUNCTION, address.account, address.region, address.name)

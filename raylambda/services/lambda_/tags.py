@@ -10,7 +10,7 @@ from raylambda.model.errors import InvalidParameterValueException, ResourceNotFo
 from raylambda.services.lambda_.addressing import load_function, locate
 from raylambda.services.protocol.operation import Context, operation
 from raylambda.services.protocol.wire import Wire
-from raylambda.store.changes import record_change
+from raylambda.store.changes import ChangeKind, record_change
 from raylambda.store.tables import FunctionRow
 
 TAGS_PER_RESOURCE: Final = 50
@@ -62,7 +62,7 @@ def _load(context: Context, arn: str) -> FunctionRow:
 
 def _replace(context: Context, row: FunctionRow, tags: dict[str, str]) -> None:
     row.tags = tags
-    record_change(context.session, row.account, row.region, row.name)
+    record_change(context.session, ChangeKind.FUNCTION, row.account, row.region, row.name)
 
 
 @operation("POST", "/2017-03-31/tags/{Resource}", status=204)

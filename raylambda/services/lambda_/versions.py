@@ -22,7 +22,7 @@ from raylambda.services.lambda_.states import refuse_stale, refuse_unsettled
 from raylambda.services.protocol.operation import Context, operation
 from raylambda.services.protocol.pages import VERSIONS, take_page
 from raylambda.services.protocol.wire import Wire
-from raylambda.store.changes import record_change
+from raylambda.store.changes import ChangeKind, record_change
 from raylambda.store.tables import FunctionRow, FunctionVersionRow
 
 
@@ -110,7 +110,7 @@ def publish_version(context: Context, request: PublishVersionRequest) -> Functio
     refuse_stale(latest.revision_id, request.revision_id)
     _refuse_other_code(latest, request.code_sha256)
     published = publish(context, load_function(context, address), latest, request.description)
-    record_change(context.session, address.account, address.region, address.name)
+    record_change(context.session, ChangeKind.FUNCTION, address.account, address.region, address.name)
     return describe(published, published.version)
 
 

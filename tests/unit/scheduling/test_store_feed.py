@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from raylambda.model.function import State
 from raylambda.scheduling.store_feed import StoreFeed
-from raylambda.store.changes import record_change
+
+from raylambda.model.function import State
+from raylambda.store.changes import ChangeKind, record_change
 from raylambda.store.engine import Database
 from raylambda.store.tables import FunctionRow, FunctionVersionRow
 
@@ -32,14 +33,14 @@ def write(
                 code_size=1,
             )
         )
-        record_change(session, ACCOUNT, REGION, name)
+        record_change(session, ChangeKind.FUNCTION, ACCOUNT, REGION, name)
 
 
 def delete(database: Database, name: str) -> None:
     with database.session() as session:
         session.delete(session.get_one(FunctionVersionRow, (ACCOUNT, REGION, name, "$LATEST")))
         session.delete(session.get_one(FunctionRow, (ACCOUNT, REGION, name)))
-        record_change(session, ACCOUNT, REGION, name)
+        record_change(session, ChangeKind.FUNCTION, ACCOUNT, REGION, name)
 
 
 def key(name: str) -> tuple[str, str, str]:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from raylambda.store.changes import Change, changes_since, newest_change, record_change
+from raylambda.store.changes import Change, ChangeKind, changes_since, newest_change, record_change
 from raylambda.store.engine import Database, migrate, open_engine
 from tests.plugins.databases import PostgresqlServer
 
@@ -15,7 +15,7 @@ ACCOUNT, REGION = "123456789012", "eu-west-1"
 
 def record(database: Database, name: str) -> int:
     with database.session() as session:
-        return record_change(session, ACCOUNT, REGION, name)
+        return record_change(session, ChangeKind.FUNCTION, ACCOUNT, REGION, name)
 
 
 def since(database: Database, number: int) -> list[Change]:
@@ -43,7 +43,7 @@ def test_the_newest_number_is_zero_before_the_first_change(database: Database) -
 
 def test_a_change_that_is_rolled_back_is_never_seen(database: Database) -> None:
     with pytest.raises(RuntimeError), database.session() as session:
-        record_change(session, ACCOUNT, REGION, "a")
+        record_change(session, ChangeKind.FUNCTION, ACCOUNT, REGION, "a")
         raise RuntimeError
 
     assert since(database, 0) == []
@@ -75,13 +75,13 @@ def test_postgresql_draws_no_number_while_a_lower_one_is_not_committed(postgresq
 
     def commit_slowly() -> None:
         with database.shared() as session:
-            numbers["slow"] = record_change(session, ACCOUNT, REGION, "slow")
+            numbers["slow"] = record_change(session, ChangeKind.FUNCTION, ACCOUNT, REGION, "slow")
             slow_has_a_number.set()
             let_slow_commit.wait()
 
     def commit_quickly() -> None:
         with database.shared() as session:
-            numbers["quick"] = record_change(session, ACCOUNT, REGION, "quick")
+            numbers["quick"] = record_change(session, ChangeKind.FUNCTION, ACCOUNT, REGION, "quick")
 
     slow, quick = (threading.Thread(target=unit, daemon=True) for unit in (commit_slowly, commit_quickly))
     slow.start()

@@ -7,7 +7,7 @@ from typing import Any
 from raylambda.model.function import Alias, FunctionVersion, State
 from raylambda.model.ray_options import RayOptions
 from raylambda.store.engine import Database
-from raylambda.store.reads import all_functions, load_function
+from raylambda.store.functions import all_functions, load_function
 from raylambda.store.tables import AliasRow, FunctionRow, FunctionVersionRow
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"

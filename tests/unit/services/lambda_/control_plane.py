@@ -17,11 +17,10 @@ from raylambda.model.function import FunctionRecord
 from raylambda.services.lambda_.table import OPERATIONS, OWN_OPERATIONS
 from raylambda.services.protocol.dispatch import Answer, answer
 from raylambda.services.protocol.operation import Context, Operation, S3Failure
-from raylambda.store.activation import activate
 from raylambda.store.changes import Change, changes_since
 from raylambda.store.codestore import CodeMissing
 from raylambda.store.engine import Database
-from raylambda.store.reads import load_function
+from raylambda.store.functions import activate, load_function
 from raylambda.testing.clock import ManualClock
 
 ACCOUNT = "123456789012"
