@@ -121,7 +121,8 @@ class Following:
 
     async def turn(self) -> None:
         """What the two loops of an open follower do now and then."""
-        await self.turn()
+        await self.follower.catch_up()
+        await self.follower.keep_position()
 
 
 @asynccontextmanager
