@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from raylambda.frontdoor.auth.keys import KeyRing, root_key
 from raylambda.frontdoor.auth.signature import AnyKey, Authenticator, SignatureCheck
+from raylambda.frontdoor.code_links import CodeLinks
 from raylambda.model.clock import Clock
 from raylambda.services.lambda_.context import ControlParts
 from raylambda.services.lambda_.s3_source import S3Source

@@ -34,15 +34,17 @@ from raylambda.queue.dispatch_settings import DispatchSettings
 from raylambda.queue.dispatcher import Dispatcher
 from raylambda.queue.rules import RetryPolicy
 from raylambda.scheduling.admission import Admission
-from raylambda.scheduling.follower import Follower
+from raylambda.scheduling.follower import FunctionSubscriber
 from raylambda.scheduling.invoker import Invoker
 from raylambda.scheduling.leases import Leases
 from raylambda.scheduling.registry import Registry
-from raylambda.scheduling.store_feed import StoreFeed
 from raylambda.settings import Settings
+from raylambda.store.changes import ChangeKind
 from raylambda.store.codestore import LocalCodeStore
 from raylambda.store.engine import Database, migrate, open_engine
 from raylambda.store.errors import SchemaUnknown, StoreUnavailable
+from raylambda.store.following import ChangeFollower
+from raylambda.store.functions import StoredFunctions
 
 _DRAIN_S = 10
 _DAY_S = 86_400.0
@@ -78,7 +80,8 @@ async def open_platform(
         orders = EnvironmentOrders(hosts, packages or RayPackages(code_store.get), clock)
         fleet = await stack.enter_async_context(_open_fleet(settings, clock, keeper, orders))
         registry, admission = Registry(random.random), Admission(settings.concurrency)
-        follower = await stack.enter_async_context(_open_follower(database, registry, admission, fleet))
+        functions = FunctionSubscriber(StoredFunctions(database), registry, admission, fleet)
+        follower = await stack.enter_async_context(_open_follower(database, functions, clock))
         invoker = Invoker(follower, registry, Leases(admission, fleet), hosts)
         stack.push_async_callback(invoker.drain, _DRAIN_S)
         dispatcher = await stack.enter_async_context(_open_dispatcher(settings, clock, database, invoker))
@@ -144,10 +147,9 @@ async def _open_fleet(
 
 @asynccontextmanager
 async def _open_follower(
-    database: Database, registry: Registry, admission: Admission, fleet: FleetDriver
-) -> AsyncIterator[Follower]:
-    follower = Follower(StoreFeed(database), registry, admission, fleet)
-    database.on_commit(follower.heard)
+    database: Database, functions: FunctionSubscriber, clock: Clock
+) -> AsyncIterator[ChangeFollower]:
+    follower = ChangeFollower(database, {ChangeKind.FUNCTION: functions}, clock, f"front-door-{_new_id()}")
     await follower.open()
     try:
         yield follower

@@ -17,7 +17,7 @@ from raylambda.model.addressing import AccountAddress, Address, locate
 from raylambda.model.errors import InvalidParameterValueException
 from raylambda.model.function import LATEST
 from raylambda.model.log_names import default_log_group, log_group_of, stream_mark
-from raylambda.store.reads import load_function
+from raylambda.store.functions import load_function
 
 JSON_LINES = "application/x-ndjson"
 

@@ -1,4 +1,4 @@
-"""What the data plane must know of a function; made from rows by ``store.reads``, kept in memory by the front door."""
+"""What the data plane must know of a function; made from rows by ``store.functions``, kept in memory by the front door."""
 
 from __future__ import annotations
 
@@ -78,7 +78,10 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class FunctionRecord:
-    """A function with all that an invocation may resolve to. ``versions`` always holds ``$LATEST``."""
+    """A function with all that an invocation may resolve to. ``versions`` always holds ``$LATEST``.
+
+    ``to_activate``: an operation left a version Pending or InProgress, and whoever follows the store is to end that.
+    """
 
     account: str
     region: str
@@ -86,6 +89,7 @@ class FunctionRecord:
     versions: Mapping[str, FunctionVersion]
     aliases: Mapping[str, Alias] = field(default_factory=dict)
     reserved_concurrency: int | None = None
+    to_activate: bool = False
 
     @property
     def key(self) -> FunctionKey:

@@ -18,7 +18,7 @@ from raylambda.model.invocation import Call, Completion, Invoker
 from raylambda.queue.rules import Failed, Gone, Outcome, Ran, Refused, Throttled
 from raylambda.store.engine import Database
 from raylambda.store.errors import StoreUnavailable
-from raylambda.store.reads import load_function
+from raylambda.store.functions import load_function
 
 log = structlog.get_logger(__name__)
 

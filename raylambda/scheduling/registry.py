@@ -13,7 +13,7 @@ from raylambda.model.invocation import Target
 
 
 class Registry:
-    """Resolves names without I/O; ``Follower`` keeps it up to date. ``draw`` gives a number in [0, 1) for alias weights."""
+    """Resolves names without I/O; ``FunctionSubscriber`` keeps it up to date. ``draw`` gives a number in [0, 1) for alias weights."""
 
     def __init__(self, draw: Callable[[], float] = random.random) -> None:
         self._draw = draw
@@ -27,6 +27,9 @@ class Registry:
 
     def get(self, key: FunctionKey) -> FunctionRecord | None:
         return self._records.get(key)
+
+    def keys(self) -> list[FunctionKey]:
+        return list(self._records)
 
     def resolve(self, account: str, region: str, name: str, qualifier: str | None) -> Target:
         """Find the version that serves ``name`` under ``qualifier``.

@@ -23,11 +23,14 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_
 from sqlalchemy.pool import StaticPool
 from sqlmodel import Session
 
-from raylambda.store.changes import newest_recorded
 from raylambda.store.errors import SchemaUnknown, StoreConflict, StoreUnavailable
-from raylambda.store.locks import MIGRATION_LOCK, WRITER_LOCK, take_lock
 
 LOCK_WAIT_S: Final = 30.0
+
+# PostgreSQL's advisory locks. Any numbers do, as long as nobody else in the database takes them ("ray", then 1, 2, 3).
+WRITER_LOCK: Final = 0x726179_01
+CHANGE_LOCK: Final = 0x726179_02
+MIGRATION_LOCK: Final = 0x726179_03
 
 _IDLE_TRANSACTION_S: Final = 60.0
 _CONNECT_S: Final = 5
@@ -38,6 +41,7 @@ _UNIT: Final = "raylambda_unit"
 _EXCLUSIVE: Final = "exclusive"
 _SHARED: Final = "shared"
 _READING: Final = "reading"
+_ANNOUNCED: Final = "raylambda_announced_change"
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +78,25 @@ def migrate(engine: Engine) -> None:
         try:
             command.upgrade(config, "head")
         except CommandError as error:
-            raise SchemaUnknown(f"this version of raylambda cannot use the database: {error}") from error
+            reason = " ".join(str(error).split())
+            raise SchemaUnknown(
+                f"its schema is a newer raylambda's ({reason}): start that version, or choose another database "
+                "(RAYLAMBDA_DATABASE_URL or RAYLAMBDA_HOME)"
+            ) from error
+
+
+def take_lock(connection: Connection, lock: int) -> None:
+    """Wait for the lock and hold it until the transaction ends; taking it twice is harmless.
+
+    Does nothing on SQLite, which has one writer at a time.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock:d})")
+
+
+def announce(session: Session, number: int) -> None:
+    """Tell those who listen ``on_commit`` of this change, once the session's unit of work is committed."""
+    session.info[_ANNOUNCED] = number
 
 
 class Database:
@@ -104,14 +126,14 @@ class Database:
         """
         with _unit_of_work(self._exclusive) as session:
             yield session
-        self._tell(newest_recorded(session))
+        self._tell(session)
 
     @contextmanager
     def shared(self) -> Iterator[Session]:
         """A writing unit of work that others may run beside; for rows whose changes depend on no other row."""
         with _unit_of_work(self._shared) as session:
             yield session
-        self._tell(newest_recorded(session))
+        self._tell(session)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -123,7 +145,8 @@ class Database:
         """Close the connections that are not in use; others close when their session ends."""
         self._engine.dispose()
 
-    def _tell(self, number: int | None) -> None:
+    def _tell(self, session: Session) -> None:
+        number: int | None = session.info.get(_ANNOUNCED)
         if number is None:
             return
         for listener in self._listeners:

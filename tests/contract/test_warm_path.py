@@ -78,7 +78,7 @@ async def test_warm_invocations_run_no_sql_and_make_one_host_call_each(
         await asyncio.to_thread(invoke)
 
     # The follower and the dispatcher look at their tables now and then, whatever the invocations do.
-    theirs = ("BEGIN", "change", "event")
+    theirs = ("BEGIN", "change", "event", "follower")
     own = [statement for statement in statements if not any(word in statement for word in theirs)]
     server.should_exit = True
     await serving

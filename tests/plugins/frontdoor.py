@@ -27,10 +27,10 @@ from raylambda.model.invocation import Call, Completion, InvocationResult
 from raylambda.model.principal import Principal
 from raylambda.services.lambda_.context import ControlParts, S3Failure
 from raylambda.settings import AccessKey
-from raylambda.store.activation import activate
 from raylambda.store.changes import changes_since
 from raylambda.store.codestore import LocalCodeStore
 from raylambda.store.engine import Database, migrate, open_engine
+from raylambda.store.functions import activate
 
 ACCOUNT = "123456789012"
 KEY = AccessKey("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", ACCOUNT)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from raylambda.model.addressing import Address
 from raylambda.model.clock import Clock, SystemClock
 from raylambda.services.protocol.operation import Context
-from raylambda.store.changes import record_change
+from raylambda.store.changes import ChangeKind, record_change
 from raylambda.store.codestore import CodeStore
 
 
@@ -46,4 +46,4 @@ class LambdaContext(Context):
 
     def record_change(self, address: Address) -> None:
         """Tell the change feed, in this transaction, that the function is different or gone."""
-        record_change(self.session, address.account, address.region, address.name)
+        record_change(self.session, ChangeKind.FUNCTION, address.account, address.region, address.name)

@@ -6,7 +6,7 @@ from raylambda.store.tables import ChangeRow
 
 context.configure(
     connection=context.config.attributes["connection"],
-    # Importing one table imports all of them; they share one metadata.
+    # All tables share one metadata.
     target_metadata=ChangeRow.metadata,
     # SQLite changes a table by copying it.
     render_as_batch=True,

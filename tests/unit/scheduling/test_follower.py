@@ -1,11 +1,8 @@
-"""The follower keeps registry, admission and fleet in step with the store."""
+"""The subscriber of functions keeps registry, admission and fleet in step with the store."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -13,13 +10,15 @@ import pytest
 from raylambda.model.errors import ResourceNotFoundException, ThrottleReason
 from raylambda.model.function import FunctionKey, FunctionRecord, State
 from raylambda.scheduling.admission import Admission
-from raylambda.scheduling.follower import Follower, Update
+from raylambda.scheduling.follower import FunctionSubscriber
 from raylambda.scheduling.registry import Registry
 from raylambda.store.errors import StoreUnavailable
 from tests.builders import a_version
-from tests.unit.scheduling.platform_on_fakes import KEY, until
+from tests.unit.scheduling.platform_on_fakes import KEY
 
 pytestmark = pytest.mark.anyio
+
+OTHER = ("123456789012", "us-east-1", "other")
 
 
 @pytest.fixture
@@ -27,194 +26,150 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-class MemoryFeed:
-    """A store in memory, with the promises of ``FunctionFeed``."""
+class MemoryFunctions:
+    """A store in memory, with the promises of ``Functions``."""
 
     def __init__(self) -> None:
-        self.changes: list[FunctionKey] = []
         self.records: dict[FunctionKey, FunctionRecord] = {}
-        self.waiting: set[FunctionKey] = set()
-        self.fails = False
         self.activated: list[FunctionKey] = []
-        self.reading = threading.Event()
-        self.reading.set()
+        self.activation_fails = False
 
-    def write(self, key: FunctionKey, record: FunctionRecord | None) -> int:
-        self.changes.append(key)
-        self.waiting.discard(key)
-        self.records.pop(key, None)
-        if record is not None:
-            self.records[key] = record
-            self.waiting.add(key)
-        return len(self.changes)
+    def write(self, record: FunctionRecord) -> None:
+        self.records[record.key] = record
 
-    def everything(self) -> Update:
-        return self._update(list(self.records))
+    def everything(self) -> list[FunctionRecord]:
+        return list(self.records.values())
 
-    def since(self, number: int) -> Update:
-        self.reading.wait()
-        return self._update(list(dict.fromkeys(self.changes[number:])))
+    def now(self, keys: Iterable[FunctionKey]) -> Mapping[FunctionKey, FunctionRecord | None]:
+        return {key: self.records.get(key) for key in keys}
 
     def activate(self, key: FunctionKey) -> FunctionRecord | None:
-        self._require_store()
+        if self.activation_fails:
+            raise StoreUnavailable("the disk is full")
         self.activated.append(key)
-        self.waiting.discard(key)
         record = self.records.get(key)
         if record is not None:
             versions = {number: replace(version, state=State.ACTIVE) for number, version in record.versions.items()}
-            self.records[key] = replace(record, versions=versions)
+            self.records[key] = replace(record, versions=versions, to_activate=False)
         return self.records.get(key)
-
-    def _update(self, keys: Sequence[FunctionKey]) -> Update:
-        self._require_store()
-        records = [(key, self.records.get(key)) for key in keys]
-        return Update(len(self.changes), records, [key for key in keys if key in self.waiting])
-
-    def _require_store(self) -> None:
-        if self.fails:
-            raise StoreUnavailable("the disk is full")
 
 
 class Retired:
-    """Remembers what the fleet is told, and which version the registry had then."""
+    """Remembers what the fleet is told, and how many functions had been activated by then."""
 
-    def __init__(self, feed: MemoryFeed) -> None:
-        self.feed = feed
+    def __init__(self, functions: MemoryFunctions) -> None:
+        self.functions = functions
         self.seen: list[tuple[FunctionKey, frozenset[tuple[str, str]], int]] = []
 
     def retire(self, key: FunctionKey, current: frozenset[tuple[str, str]]) -> None:
-        self.seen.append((key, current, len(self.feed.activated)))
+        self.seen.append((key, current, len(self.functions.activated)))
 
 
 class Setting:
-    def __init__(self, poll_s: float) -> None:
-        self.feed = MemoryFeed()
+    def __init__(self, *records: FunctionRecord) -> None:
+        self.functions = MemoryFunctions()
         self.registry = Registry()
         self.admission = Admission(1000)
-        self.fleet = Retired(self.feed)
-        self.follower = Follower(self.feed, self.registry, self.admission, self.fleet, poll_s)
+        self.fleet = Retired(self.functions)
+        self.subscriber = FunctionSubscriber(self.functions, self.registry, self.admission, self.fleet)
+        for record in records:
+            self.functions.write(record)
 
     def resolve(self, name: str = "hello") -> str:
         return self.registry.resolve("123456789012", "us-east-1", name, None).version.generation
 
-
-@asynccontextmanager
-async def following(poll_s: float = 3600.0, *records: FunctionRecord) -> AsyncIterator[Setting]:
-    setting = Setting(poll_s)
-    for record in records:
-        setting.feed.write(record.key, record)
-    await setting.follower.open()
-    try:
-        yield setting
-    finally:
-        setting.feed.reading.set()
-        await setting.follower.close()
+    def knows(self, key: FunctionKey) -> bool:
+        return self.registry.get(key) is not None
 
 
 def a_record(reserved: int | None = None, **changes: object) -> FunctionRecord:
     version = a_version(state=State.PENDING, **changes)
-    return FunctionRecord(version.account, version.region, version.name, {"$LATEST": version}, {}, reserved)
+    versions = {"$LATEST": version}
+    return FunctionRecord(version.account, version.region, version.name, versions, {}, reserved, to_activate=True)
 
 
-async def test_at_the_start_everything_is_loaded_and_what_was_left_pending_activated() -> None:
-    async with following(3600.0, a_record(), a_record(name="other", reserved=0)) as setting:
-        assert setting.resolve() == "g1"
-        assert setting.resolve("other") == "g1"
-        assert setting.admission.admit(("123456789012", "us-east-1", "other")) is ThrottleReason.FUNCTION
-        assert len(setting.feed.activated) == 2
+async def test_everything_is_loaded_and_what_was_left_pending_activated() -> None:
+    setting = Setting(a_record(), a_record(name="other", reserved=0))
+
+    await setting.subscriber.load()
+
+    assert setting.resolve() == "g1"
+    assert setting.resolve("other") == "g1"
+    assert setting.admission.admit(OTHER) is ThrottleReason.FUNCTION
+    assert sorted(setting.functions.activated) == [KEY, OTHER]
 
 
-async def test_a_write_of_this_process_is_seen_by_its_next_call() -> None:
-    async with following() as setting:
-        number = setting.feed.write(KEY, a_record())
-        setting.follower.heard(number)
+async def test_a_change_is_taken_in_and_nothing_else_is_touched() -> None:
+    setting = Setting(a_record(), a_record(name="other"))
+    await setting.subscriber.load()
+    told_before = len(setting.fleet.seen)
+    setting.functions.write(a_record(reserved=0, generation="g2"))
 
-        await setting.follower.caught_up()
+    await setting.subscriber.apply([KEY])
 
-        assert setting.resolve() == "g1"
-
-
-async def test_a_write_is_heard_from_any_thread() -> None:
-    async with following() as setting:
-        number = setting.feed.write(KEY, a_record())
-        await asyncio.to_thread(setting.follower.heard, number)
-
-        await setting.follower.caught_up()
-
-        assert setting.resolve() == "g1"
-
-
-async def test_without_news_nobody_waits_and_nothing_is_read() -> None:
-    async with following() as setting:
-        setting.feed.fails = True
-
-        await setting.follower.caught_up()
-
-        assert setting.follower.describe()["store_fails"] is False
-
-
-async def test_writes_of_other_processes_are_found_by_polling() -> None:
-    async with following(poll_s=0.001) as setting:
-        setting.feed.write(KEY, a_record())
-
-        await until(lambda: setting.registry.get(KEY))
+    assert (setting.resolve(), setting.resolve("other")) == ("g2", "g1")
+    assert setting.admission.admit(KEY) is ThrottleReason.FUNCTION
+    assert {key for key, _, _ in setting.fleet.seen[told_before:]} == {KEY}
 
 
 async def test_an_update_is_activated_only_after_the_fleet_retires_the_old_generation() -> None:
-    async with following(3600.0, a_record()) as setting:
-        activated_before = len(setting.feed.activated)
-        setting.follower.heard(setting.feed.write(KEY, a_record(generation="g2")))
-        await setting.follower.caught_up()
+    setting = Setting(a_record())
+    await setting.subscriber.load()
+    activated_before, told_before = len(setting.functions.activated), len(setting.fleet.seen)
+    setting.functions.write(a_record(generation="g2"))
 
-        key, current, activated = setting.fleet.seen[1 + activated_before]
-        assert (key, current) == (KEY, frozenset({("$LATEST", "g2")}))
-        assert activated == activated_before
-        assert len(setting.feed.activated) == activated_before + 1
-        assert setting.resolve() == "g2"
+    await setting.subscriber.apply([KEY])
+
+    first = setting.fleet.seen[told_before]
+    assert first == (KEY, frozenset({("$LATEST", "g2")}), activated_before)
+    assert len(setting.functions.activated) == activated_before + 1
+    assert setting.resolve() == "g2"
+
+
+async def test_what_needs_no_activation_is_not_written() -> None:
+    record = a_record()
+    setting = Setting(replace(record, versions={"$LATEST": a_version()}, to_activate=False))
+
+    await setting.subscriber.load()
+
+    assert setting.resolve() == "g1"
+    assert setting.functions.activated == []
 
 
 async def test_a_deleted_function_is_forgotten_everywhere() -> None:
-    async with following(3600.0, a_record(reserved=0)) as setting:
-        setting.follower.heard(setting.feed.write(KEY, None))
-        await setting.follower.caught_up()
+    setting = Setting(a_record(reserved=0))
+    await setting.subscriber.load()
+    setting.functions.records.clear()
 
-        assert setting.fleet.seen[-1][:2] == (KEY, frozenset())
-        assert setting.admission.admit(KEY) is None
-        with pytest.raises(ResourceNotFoundException):
-            setting.resolve()
+    await setting.subscriber.apply([KEY])
 
-
-async def test_a_change_during_a_round_is_not_missed() -> None:
-    async with following() as setting:
-        setting.feed.reading.clear()
-        setting.follower.heard(setting.feed.write(KEY, a_record()))
-        waiting = asyncio.ensure_future(setting.follower.caught_up())
-        await asyncio.sleep(0)
-        setting.follower.heard(setting.feed.write(KEY, a_record(generation="g2")))
-        setting.feed.reading.set()
-
-        await waiting
-
-        assert setting.resolve() == "g2"
+    assert setting.fleet.seen[-1][:2] == (KEY, frozenset())
+    assert setting.admission.admit(KEY) is None
+    with pytest.raises(ResourceNotFoundException):
+        setting.resolve()
 
 
-async def test_while_the_store_fails_known_functions_go_on_and_nobody_waits() -> None:
-    async with following(0.001, a_record()) as setting:
-        setting.feed.fails = True
-        setting.follower.heard(setting.feed.write(KEY, a_record(generation="g2")))
-        await setting.follower.caught_up()
+async def test_loading_anew_lets_go_of_what_is_gone() -> None:
+    setting = Setting(a_record(reserved=0), a_record(name="other"))
+    await setting.subscriber.load()
+    del setting.functions.records[KEY]
 
-        assert setting.resolve() == "g1"
-        assert setting.follower.describe()["store_fails"] is True
+    await setting.subscriber.load()
 
-        setting.feed.fails = False
-        await until(lambda: setting.follower.describe()["store_fails"] is False)
-        assert setting.resolve() == "g2"
+    assert (setting.knows(KEY), setting.knows(OTHER)) == (False, True)
+    assert (KEY, frozenset()) in [told[:2] for told in setting.fleet.seen]
+    assert setting.admission.admit(KEY) is None
 
 
-async def test_a_platform_without_its_store_does_not_start() -> None:
-    setting = Setting(3600.0)
-    setting.feed.fails = True
+async def test_when_activation_fails_the_change_is_known_and_doing_it_again_ends_it() -> None:
+    setting = Setting()
+    setting.functions.write(a_record())
+    setting.functions.activation_fails = True
 
     with pytest.raises(StoreUnavailable):
-        await setting.follower.open()
+        await setting.subscriber.apply([KEY])
+
+    assert setting.knows(KEY)
+    setting.functions.activation_fails = False
+    await setting.subscriber.apply([KEY])
+    assert setting.resolve() == "g1"

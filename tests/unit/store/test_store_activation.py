@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from raylambda.store.activation import activate
 from raylambda.store.changes import newest_change
 from raylambda.store.engine import Database
+from raylambda.store.functions import activate
 from raylambda.store.tables import FunctionVersionRow
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session, select
 
-from raylambda.store.changes import record_change
+from raylambda.store.changes import ChangeKind, record_change
 from raylambda.store.engine import Database, migrate, open_engine
 from raylambda.store.errors import StoreConflict, StoreUnavailable
 from raylambda.store.tables import FunctionRow
@@ -106,13 +106,13 @@ def test_listeners_hear_of_commits_that_recorded_a_change(database: Database) ->
     assert heard == []
 
     with database.session() as session:
-        record_change(session, ACCOUNT, REGION, "f")
-        newest = record_change(session, ACCOUNT, REGION, "g")
+        record_change(session, ChangeKind.FUNCTION, ACCOUNT, REGION, "f")
+        newest = record_change(session, ChangeKind.FUNCTION, ACCOUNT, REGION, "g")
         assert heard == []
     assert heard == [newest]
 
     with pytest.raises(RuntimeError), database.session() as session:
-        record_change(session, ACCOUNT, REGION, "f")
+        record_change(session, ChangeKind.FUNCTION, ACCOUNT, REGION, "f")
         raise RuntimeError
     assert heard == [newest]
 
@@ -128,7 +128,7 @@ def test_a_listener_that_fails_does_not_undo_the_commit(database: Database) -> N
 
     with database.session() as session:
         session.add(a_function())
-        record_change(session, ACCOUNT, REGION, "f")
+        record_change(session, ChangeKind.FUNCTION, ACCOUNT, REGION, "f")
 
     assert names(database) == ["f"]
     assert len(heard) == 1

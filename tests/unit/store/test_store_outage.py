@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from raylambda.store.changes import newest_change, record_change
+from raylambda.store.changes import ChangeKind, newest_change, record_change
 from raylambda.store.engine import Database, migrate, open_engine
 from raylambda.store.errors import StoreUnavailable
 from raylambda.store.tables import FunctionRow
@@ -26,7 +26,7 @@ def a_function(name: str) -> FunctionRow:
 def create(database: Database, name: str) -> None:
     with database.session() as session:
         session.add(a_function(name))
-        record_change(session, ACCOUNT, REGION, name)
+        record_change(session, ChangeKind.FUNCTION, ACCOUNT, REGION, name)
 
 
 def names(database: Database) -> list[str]:
@@ -43,7 +43,7 @@ def test_a_server_that_is_killed_is_unavailable_until_it_is_back(own_postgresql_
 
     with pytest.raises(StoreUnavailable), database.session() as session:
         session.add(a_function("half-written"))
-        record_change(session, ACCOUNT, REGION, "half-written")
+        record_change(session, ChangeKind.FUNCTION, ACCOUNT, REGION, "half-written")
         server.kill()
     for unit in (database.session, database.shared, database.reading):
         with pytest.raises(StoreUnavailable), unit() as session:

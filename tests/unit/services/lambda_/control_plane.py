@@ -20,10 +20,9 @@ from raylambda.services.lambda_.context import ControlParts, LambdaContext, S3Fa
 from raylambda.services.lambda_.table import OPERATIONS, OWN_OPERATIONS, action
 from raylambda.services.protocol.dispatch import Answer, answer
 from raylambda.services.protocol.operation import Operation
-from raylambda.store.activation import activate
 from raylambda.store.changes import Change, changes_since
 from raylambda.store.engine import Database
-from raylambda.store.reads import load_function
+from raylambda.store.functions import activate, load_function
 from raylambda.testing.clock import ManualClock
 from raylambda.testing.codestore import MemoryCodeStore
 

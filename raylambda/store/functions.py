@@ -1,4 +1,4 @@
-"""Rows -> ``FunctionRecord``, the only form in which the data plane sees a function.
+"""Functions as the data plane sees them: rows become ``model.FunctionRecord``, and what is Pending becomes Active.
 
 A record is made of three tables: read it in ``Database.reading`` (or an exclusive unit), which sees one state of all.
 """
@@ -6,17 +6,41 @@ A record is made of three tables: read it in ``Database.reading`` (or an exclusi
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
+from uuid import uuid4
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
-from raylambda.model.function import Alias, FunctionKey, FunctionRecord, FunctionVersion, State
+from raylambda.model.function import Alias, FunctionKey, FunctionRecord, FunctionVersion, State, UpdateStatus
 from raylambda.model.log_names import default_log_group
 from raylambda.model.ray_options import RayOptions
+from raylambda.store.engine import Database
 from raylambda.store.tables import AliasRow, FunctionRow, FunctionVersionRow
 
 _Row = TypeVar("_Row", FunctionRow, FunctionVersionRow, AliasRow)
+
+
+class StoredFunctions:
+    """What the follower of functions reads, each time one state of the store, and the one thing that it writes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def everything(self) -> list[FunctionRecord]:
+        with self._database.reading() as session:
+            return list(all_functions(session))
+
+    def now(self, keys: Iterable[FunctionKey]) -> Mapping[FunctionKey, FunctionRecord | None]:
+        """Each of these functions as it is now, ``None`` when it is gone."""
+        with self._database.reading() as session:
+            return {key: load_function(session, *key) for key in keys}
+
+    def activate(self, key: FunctionKey) -> FunctionRecord | None:
+        """Make the function's waiting versions usable, and return the function as it is then."""
+        with self._database.session() as session:
+            activate(session, *key)
+            return load_function(session, *key)
 
 
 def load_function(session: Session, account: str, region: str, name: str) -> FunctionRecord | None:
@@ -27,6 +51,36 @@ def load_function(session: Session, account: str, region: str, name: str) -> Fun
 def all_functions(session: Session) -> Iterator[FunctionRecord]:
     """Every function of every account and region, ordered by account, region and name."""
     return _records(session, None)
+
+
+def activate(
+    session: Session, account: str, region: str, name: str, new_revision_id: Callable[[], str] = lambda: str(uuid4())
+) -> bool:
+    """Make every version of the function usable: Pending becomes Active and Successful, InProgress becomes Successful.
+
+    AWS makes these transitions by itself after an operation has answered (lambda-reference.md 5, CreateFunction). Reasons
+    go, and each version touched gets a new revision id. Returns whether any was touched. No change is recorded, as every
+    follower does this for itself: call it before ``load_function`` in one exclusive unit of work, and the record that
+    follows is active whoever activated it.
+    """
+    row = FunctionVersionRow
+    waiting = session.exec(
+        select(row).where(
+            row.account == account,
+            row.region == region,
+            row.name == name,
+            or_(col(row.state) == State.PENDING, col(row.last_update_status) == UpdateStatus.IN_PROGRESS),
+        )
+    ).all()
+    for version in waiting:
+        version.state = State.ACTIVE
+        version.state_reason = None
+        version.state_reason_code = None
+        version.last_update_status = UpdateStatus.SUCCESSFUL
+        version.last_update_status_reason = None
+        version.last_update_status_reason_code = None
+        version.revision_id = new_revision_id()
+    return bool(waiting)
 
 
 def _records(session: Session, key: FunctionKey | None) -> Iterator[FunctionRecord]:
@@ -66,7 +120,12 @@ def _record(function: FunctionRow, versions: list[FunctionVersionRow], aliases: 
         versions={row.version: _version(row, options) for row in versions},
         aliases={row.alias: Alias(row.alias, row.version, dict(row.weights or {})) for row in aliases},
         reserved_concurrency=function.reserved_concurrency,
+        to_activate=any(_waits(row) for row in versions),
     )
+
+
+def _waits(row: FunctionVersionRow) -> bool:
+    return row.state == State.PENDING or row.last_update_status == UpdateStatus.IN_PROGRESS
 
 
 def _version(row: FunctionVersionRow, options: RayOptions) -> FunctionVersion:

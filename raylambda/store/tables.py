@@ -1,11 +1,16 @@
-"""Functions, their versions and their aliases."""
+"""The rows. They only store: wire models validate, and a row class is never a response model.
+
+Every row but a follower's belongs to an (account, region). Configuration travels as one JSON document,
+``FunctionVersionRow.configuration``, whose members are AWS's own names; columns are what is queried, counted or changed by
+itself.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, Column
-from sqlmodel import Field, SQLModel
+from sqlalchemy import JSON, BigInteger, Column, Integer
+from sqlmodel import Field, Index, SQLModel
 
 
 class FunctionRow(SQLModel, table=True):
@@ -66,3 +71,59 @@ class AliasRow(SQLModel, table=True):
     description: str = ""
     weights: dict[str, float] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
     revision_id: str
+
+
+class ChangeRow(SQLModel, table=True):
+    """One row of the change feed for every transaction that changed what others follow; ``kind`` is a ``ChangeKind``.
+
+    ``number`` only grows; a reader that knows n asks for what came after n.
+    """
+
+    __tablename__ = "change"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    number: int | None = Field(
+        default=None,
+        # SQLite counts by itself only in a column that is called INTEGER.
+        sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    )
+    kind: str
+    account: str
+    region: str
+    name: str
+
+
+class FollowerRow(SQLModel, table=True):
+    """Who follows the change feed, and has taken in everything up to number ``applied``; ``seen_at`` is in epoch seconds."""
+
+    __tablename__ = "follower"
+
+    follower_id: str = Field(primary_key=True)
+    applied: int = Field(sa_type=BigInteger)
+    seen_at: float
+
+
+class EventRow(SQLModel, table=True):
+    """One accepted event. The row is gone once it is settled.
+
+    ``due_at`` (epoch seconds) is when the event may be claimed next: its next attempt, or, while it is claimed, the end of
+    the claim. ``claimed_by`` is the token of the newest claim. ``attempts`` counts runs of the function, ``deferrals`` the
+    throttles and failures of ours since the last of them.
+    """
+
+    __tablename__ = "event"
+    # Everything that looking for work asks for is in the index, so that a long queue is passed over quickly.
+    __table_args__ = (Index("ix_event_due", "due_at", "account", "region", "name", "request_id"),)
+
+    request_id: str = Field(primary_key=True)
+    account: str
+    region: str
+    name: str
+    qualifier: str | None = None
+    trace_id: str = ""
+    accepted_at: float
+    due_at: float
+    attempts: int = 0
+    deferrals: int = 0
+    claimed_by: str | None = None
+    payload: bytes

@@ -7,7 +7,7 @@ from typing import Any
 from raylambda.model.function import Alias, FunctionVersion, State
 from raylambda.model.ray_options import RayOptions
 from raylambda.store.engine import Database
-from raylambda.store.reads import all_functions, load_function
+from raylambda.store.functions import StoredFunctions, all_functions, load_function
 from raylambda.store.tables import AliasRow, FunctionRow, FunctionVersionRow
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
@@ -150,3 +150,48 @@ def test_all_functions_come_with_their_own_versions(database: Database) -> None:
         (REGION, "b", ["$LATEST", "1"]),
         ("us-east-1", "a", []),
     ]
+
+
+def test_everything_tells_all_functions_and_which_are_to_be_activated(database: Database) -> None:
+    store(
+        database,
+        *(FunctionRow(**a_key(name)) for name in ("failed", "new", "settled", "updated")),
+        a_version(name="failed", state="Failed"),
+        a_version(name="new", state="Pending"),
+        a_version(name="settled", last_update_status="Successful"),
+        a_version(name="updated"),
+        a_version("1", name="updated", last_update_status="InProgress"),
+    )
+
+    records = StoredFunctions(database).everything()
+
+    assert [(record.name, record.to_activate) for record in records] == [
+        ("failed", False),
+        ("new", True),
+        ("settled", False),
+        ("updated", True),
+    ]
+
+
+def test_functions_that_are_asked_for_come_as_they_are_now(database: Database) -> None:
+    store(database, FunctionRow(**a_key("a")), a_version(name="a"), FunctionRow(**a_key("b")), a_version(name="b"))
+    gone, there = (ACCOUNT, REGION, "gone"), (ACCOUNT, REGION, "a")
+
+    found = StoredFunctions(database).now([gone, there])
+
+    assert list(found) == [gone, there]
+    assert found[gone] is None
+    assert found[there] is not None
+    assert found[there].key == there
+
+
+def test_activation_returns_the_function_as_it_is_then(database: Database) -> None:
+    functions = StoredFunctions(database)
+    store(database, FunctionRow(**a_key("new")), a_version(name="new", state="Pending"))
+
+    record = functions.activate((ACCOUNT, REGION, "new"))
+
+    assert record is not None
+    assert (record.versions["$LATEST"].state, record.to_activate) == (State.ACTIVE, False)
+    assert functions.everything() == [record]
+    assert functions.activate((ACCOUNT, REGION, "never-was")) is None
