@@ -39,7 +39,8 @@ from raylambda.node.environment.unrunnable import UnrunnableEnvironment
 from raylambda.node.environment.variables import environment_variables, with_all_variables
 from raylambda.node.host_folder import HostFolder
 from raylambda.node.runtime_env import mounts, runtime_env_packages, with_packages
-from raylambda.node.runtimes.catalog import Catalog, RuntimePlan, RuntimeUnavailable, View
+from raylambda.node.runtimes.catalog import Catalog
+from raylambda.node.runtimes.plan import RuntimePlan, RuntimeUnavailable, View
 from raylambda.node.sandbox.contract import GuestSpec, RuntimeCommand, Sandbox, SandboxError
 from raylambda.node.sandbox.selection import make_sandbox
 from raylambda.node.trees import CodeDamaged, CodeTrees
@@ -238,7 +239,7 @@ class Host:
             memory_mb=version.memory_mb,
             ephemeral_mb=version.ephemeral_mb,
             init_interpreter=plan.init_interpreter,
-            preload=plan.fork_bootstrap,
+            preload=plan.forked,
             mounts=(*plan.mounts, *mounts(self._parts.packages)),
             devices=_gpu_devices() if version.ray_options.num_gpus else (),
         )
@@ -253,7 +254,7 @@ class Host:
         if version.ray_options.num_gpus:
             env["CUDA_VISIBLE_DEVICES"] = ",".join(parts.gpu_ids)
         env["AWS_LAMBDA_RUNTIME_API"] = api_address
-        return RuntimeCommand(plan.argv, env, plan.cwd, plan.fork_bootstrap)
+        return RuntimeCommand(plan.argv, env, plan.cwd, plan.forked)
 
     def _forget(self, environment_id: str) -> None:
         """It has ended by itself; its jail is being closed already."""

@@ -43,7 +43,7 @@ async def a_guest(sandbox: Sandbox, tmp_path: Path, output: bytearray, runtime: 
 
 
 def command() -> RuntimeCommand:
-    return RuntimeCommand([], {"WORD": "hällo"}, fork_bootstrap=True)
+    return RuntimeCommand([], {"WORD": "hällo"}, forked=True)
 
 
 @pytest.mark.parametrize("preload", [True, False])

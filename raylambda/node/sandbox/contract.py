@@ -50,7 +50,7 @@ class GuestSpec:
 
     ``init_interpreter`` is the Python, as seen on the node, that runs process 1; it lies under one of ``mounts``.
     With ``preload`` process 1 imports the Python runtime while the host is still busy with the jail, for commands with
-    ``fork_bootstrap``; without it, at the first such command.
+    ``forked``; without it, at the first such command.
     """
 
     environment_id: str
@@ -67,13 +67,13 @@ class GuestSpec:
 class RuntimeCommand:
     """One runtime process: ``argv`` and the whole environment, as the guest sees them.
 
-    With ``fork_bootstrap`` process 1 forks itself into the Python runtime loop instead of executing ``argv``.
+    With ``forked`` process 1 forks itself into the Python runtime loop instead of executing ``argv``.
     """
 
     argv: Sequence[str]
     env: Mapping[str, str]
     cwd: str = "/var/task"
-    fork_bootstrap: bool = False
+    forked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ from raylambda.model.function import FunctionVersion
 from raylambda.model.ray_options import RayOptions
 from raylambda.node.host import EnvironmentBusy, Host, HostParts, HostSettings
 from raylambda.node.host_folder import HostFolder
-from raylambda.node.runtimes.catalog import Catalog, RuntimePlan, RuntimeUnavailable, View
+from raylambda.node.runtimes.catalog import Catalog
+from raylambda.node.runtimes.plan import RuntimePlan, RuntimeUnavailable, View
 from raylambda.node.sandbox.contract import Mount
 from raylambda.node.trees import CodeTrees
 from raylambda.testing.clock import ManualClock
@@ -130,7 +131,7 @@ async def test_the_runtime_gets_its_command_and_variables(house: House) -> None:
     await house.host.start(a_start())
 
     command = house.sandbox.guests[0].runtimes[0].command
-    assert (command.argv, command.fork_bootstrap, command.cwd) == (("run",), True, "/var/task")
+    assert (command.argv, command.forked, command.cwd) == (("run",), True, "/var/task")
     assert command.env["AWS_LAMBDA_RUNTIME_API"] == house.sandbox.guests[0].api_address
     assert (command.env["OPERATOR"], command.env["R"], command.env["_HANDLER"]) == ("1", "1", "app.handler")
 

@@ -68,7 +68,7 @@ def test_anything_else_is_misbehaviour(data: bytes) -> None:
 
 
 def test_a_command_is_one_frame() -> None:
-    command = RuntimeCommand(["/bin/x", "-a"], {"A": "1", "É": "ü=\n"}, "/var/task", fork_bootstrap=True)
+    command = RuntimeCommand(["/bin/x", "-a"], {"A": "1", "É": "ü=\n"}, "/var/task", forked=True)
 
     data = encode_run(command)
 
