@@ -42,8 +42,8 @@ from raylambda.hosts.ray_hosts import RayCluster, RayPackages
 from raylambda.hosts.ray_options import HostSizing
 from raylambda.logs.keeper import LogKeeper
 from raylambda.model.clock import Clock, SystemClock
-from raylambda.node.host import HostSettings
 from raylambda.node.host_actor import HostActor
+from raylambda.node.host_parts import HostSettings
 from raylambda.queue.acceptance import Acceptance
 from raylambda.queue.dispatch_settings import DispatchSettings
 from raylambda.queue.dispatcher import Dispatcher

@@ -22,6 +22,7 @@ from raylambda.hosts.ray_options import (
     setup_failure,
     what_is_missing,
 )
+from raylambda.model import environment
 from raylambda.model.environment import (
     EnvironmentStarted,
     EnvironmentStopped,
@@ -33,7 +34,6 @@ from raylambda.model.environment import (
 )
 from raylambda.model.invocation import Invocation, InvocationResult
 from raylambda.model.packing import pack_invocation, unpack_result
-from raylambda.node.sandbox.contract import SandboxError
 from raylambda.store.codestore import CodeMissing
 from raylambda.store.errors import StoreUnavailable
 
@@ -182,7 +182,9 @@ class RayCluster:
             raise Unplaceable(_first_line(error)) from None
         except RayError as error:
             cause = error.cause if isinstance(error, RayTaskError) else None
-            raise HostUnfit(str(cause)) if isinstance(cause, SandboxError) else HostNotMade(_gist(error)) from None
+            raise (
+                HostUnfit(str(cause)) if isinstance(cause, environment.HostUnfit) else HostNotMade(_gist(error))
+            ) from None
         return facts
 
     async def release_host(self, host: Host) -> Sequence[HostEvent]:

@@ -11,6 +11,10 @@ from typing import Any
 from raylambda.model.function import FunctionVersion
 
 
+class HostUnfit(Exception):
+    """The node cannot isolate functions as the settings demand; the text says what is missing, and the way out."""
+
+
 class EnvironmentStopped(Exception):
     """The environment ended while it ran the event, which may have run in part."""
 

@@ -1,14 +1,15 @@
-"""A host as a Ray actor: the same methods, with invocations packed (``model.carriage``). ``boot`` decorates it."""
+"""A host as a Ray actor: the same methods, with invocations packed (``model.packing``). ``boot`` decorates it."""
 
 from __future__ import annotations
 
 from raylambda.model.environment import EnvironmentStarted, HostEvent, HostFacts, StartEnvironment
 from raylambda.model.packing import pack_result, unpack_invocation
-from raylambda.node.host import Host, HostSettings
+from raylambda.node.host import Host
+from raylambda.node.host_parts import HostSettings
 
 
 class HostActor:
-    """The far side of ``scheduling.actor.RayHost``."""
+    """The far side of ``hosts.ray_hosts.RayHost``."""
 
     def __init__(self, settings: HostSettings) -> None:
         self._host = Host(settings)

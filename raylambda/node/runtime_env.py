@@ -24,7 +24,7 @@ def runtime_env_packages(search_path: Sequence[str]) -> tuple[Path, ...]:
     return tuple(folder for folder in folders if folder.name == "site-packages" and _made_by_ray(folder))
 
 
-def mounts(folders: Sequence[Path]) -> tuple[Mount, ...]:
+def package_mounts(folders: Sequence[Path]) -> tuple[Mount, ...]:
     """Where a jail sees them."""
     return tuple(Mount(folder, f"{TARGET}/{number}") for number, folder in enumerate(folders))
 

@@ -37,6 +37,7 @@ from raylambda.node.environment.events import (
     ShutdownRequested,
     StartRequested,
     StartRuntime,
+    reason_of,
 )
 from raylambda.node.environment.failures import timed_out
 from raylambda.node.environment.guest_api.runtime_api import RuntimeApi
@@ -123,16 +124,19 @@ class Environment:
         await self._process.settled()
 
     def describe(self) -> dict[str, object]:
+        """For people: where it is, how it came to be there, and what its guest uses."""
         return {
-            "environment_id": self._job.environment_id,
-            "function": f"{self._job.version.name}:{self._job.version.version}",
-            **self._lifecycle.describe(),
+            **self._journal.describe(),
+            "state": self._lifecycle.state.value,
+            "request_id": self._lifecycle.request_id,
             "guest": self._guest.describe(),
         }
 
     def feed(self, event: Event) -> None:
         """Decide and do; raises ``Refused``."""
-        for command in self._lifecycle.handle(event):
+        commands = self._lifecycle.handle(event)
+        self._journal.note(type(event).__name__, self._lifecycle.state, reason_of(event))
+        for command in commands:
             self._perform[type(command)](command)
 
     def _performers(self) -> dict[type[Command], Callable[[Any], object]]:

@@ -13,7 +13,6 @@ runtime.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -228,10 +227,9 @@ HAS_INVOCATION: Final = frozenset(
 
 
 class Lifecycle:
-    """One environment's state; ``handle`` decides, the caller does. ``describe`` tells how it came to be there."""
+    """One environment's state; ``handle`` decides, the caller does."""
 
     def __init__(self) -> None:
-        self._story: deque[tuple[str, State]] = deque(maxlen=20)
         self.state = State.CREATED
         self.request_id: str | None = None
         self.verdict: Failed | None = None
@@ -245,7 +243,6 @@ class Lifecycle:
             self.request_id = event.request_id
         commands = transition.commands if transition.decide is None else transition.decide(self, event)
         self.state = transition.target
-        self._story.append((type(event).__name__, self.state))
         if self.state not in HAS_INVOCATION:
             self.request_id = None
         return commands
@@ -261,10 +258,6 @@ class Lifecycle:
             raise AssertionError(f"{self.state} with the id {self.request_id}")
         if (self.verdict is not None) != (self.state is State.FAILING):
             raise AssertionError(f"{self.state} with the verdict {self.verdict}")
-
-    def describe(self) -> dict[str, object]:
-        story = [f"{event} -> {state}" for event, state in self._story]
-        return {"state": self.state.value, "request_id": self.request_id, "story": story}
 
 
 def _transition(state: State, event: type[Event]) -> Transition | None:

@@ -153,7 +153,7 @@ class BubblewrapSandbox:
 def init_command(spec: GuestSpec, control: int, port: int, bootstrap: str = BOOTSTRAP_TARGET) -> list[str]:
     """The command line of process 1, as the guest sees it."""
     command = [_seen_inside(spec), "-I", "-S", f"{bootstrap}/init.py", str(control), str(port)]
-    return [*command, "--preload"] if spec.preload else command
+    return [*command, "--forked"] if spec.forked else command
 
 
 def _seen_inside(spec: GuestSpec) -> str:

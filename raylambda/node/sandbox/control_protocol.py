@@ -70,7 +70,7 @@ _WITH_REASON: Final[Mapping[bytes, type[Refused | Failed]]] = {b"refused": Refus
 
 def encode_run(command: RuntimeCommand) -> bytes:
     """The frame for ``command``; raises ``ValueError`` when a string holds NUL, which no process can be given."""
-    how = b"fork" if command.forked else b"exec"
+    how = b"forked" if command.forked else b"executed"
     fields = [b"run", os.fsencode(command.cwd), how, b"%d" % len(command.argv)]
     fields += map(os.fsencode, command.argv)
     fields += (_bytes(name) + b"=" + _bytes(value) for name, value in command.env.items())

@@ -112,7 +112,6 @@ class ConfinedGuest:
 
     def describe(self) -> dict[str, object]:
         return {
-            "environment_id": self._spec.environment_id,
             "process_1": self._init_pid,
             "memory_mb": self._watch.last_bytes // MEGABYTE,
             "memory_peak_mb": -(-self._watch.peak_bytes // MEGABYTE),

@@ -62,7 +62,7 @@ class ProcessSandbox:
                 "0",
                 "--adopt",
             ]
-            return [*command, "--preload"] if spec.preload else command
+            return [*command, "--forked"] if spec.forked else command
 
         environment = {"PATH": os.defpath, "LANG": "C.UTF-8"}
         launch = Launch(argv, limits, release, env=environment, guest_env={"TMPDIR": str(folder)}, grace_s=GRACE_S)

@@ -73,7 +73,7 @@ def test_a_command_is_one_frame() -> None:
     data = encode_run(command)
 
     assert data[4:].split(b"\0") == [
-        b"run", b"/var/task", b"fork", b"2", b"/bin/x", b"-a", b"A=1", "É=ü=\n".encode(),
+        b"run", b"/var/task", b"forked", b"2", b"/bin/x", b"-a", b"A=1", "É=ü=\n".encode(),
     ]  # fmt: skip
     assert int.from_bytes(data[:4], "big") == len(data) - 4
 
