@@ -1,4 +1,4 @@
-"""One execution environment: its life cycle, its guest and its Runtime API joined, with clock and timers.
+"""One execution environment: its life cycle, its guest and its guest APIs joined, with clock and timers.
 
 This is the shell of ``lifecycle.py``: what happens (requests of the runtime, exits, alarms, calls of the host) becomes an
 event, and the commands that come back are carried out. It serves one invocation at a time.
@@ -40,7 +40,8 @@ from raylambda.node.environment.events import (
     reason_of,
 )
 from raylambda.node.environment.failures import timed_out
-from raylambda.node.environment.guest_api.runtime_api import RuntimeApi
+from raylambda.node.environment.guest_api.runtime_api import RUNTIME_API, RuntimeApi
+from raylambda.node.environment.guest_api.server import GuestServer
 from raylambda.node.environment.lifecycle import Lifecycle, Refused, State
 from raylambda.node.environment.logging.journal import Journal
 from raylambda.node.environment.process import RuntimeProcess
@@ -79,6 +80,7 @@ class Environment:
         self._on_gone = on_gone
         self._lifecycle = Lifecycle()
         self._api = RuntimeApi(self.feed, lambda: self._lifecycle.running_id)
+        self._server = GuestServer({RUNTIME_API: self._api})
         self._process = RuntimeProcess(guest, self.feed, lambda: self._last_id)
         self._deadline = Alarm(timers)
         self._run: Run | None = None
@@ -88,7 +90,7 @@ class Environment:
 
     async def start(self) -> EnvironmentStarted:
         """INIT, to its end; a failed one is no error. Raises ``SandboxError`` when the jail is gone."""
-        self._api.serve(self._guest.api_socket)
+        self._server.serve(self._guest.api_socket)
         self.feed(StartRequested())
         started = await self._started
         if self._lifecycle.state is State.CLOSED:
@@ -143,12 +145,12 @@ class Environment:
         """How each command is carried out; those that are one call are written here."""
         return {
             StartRuntime: self._start_runtime,
-            KillRuntime: lambda _: self._process.kill(then=self._api.forget),
+            KillRuntime: lambda _: self._process.kill(then=self._server.forget),
             ArmDeadline: self._arm,
             DisarmDeadline: lambda _: self._deadline.stop(),
             EndInit: self._end_init,
             BeginInvocation: self._begin,
-            Deliver: lambda _: self._api.deliver(self._current().head(), self._current().invocation.payload or b"{}"),
+            Deliver: self._deliver,
             Answer: self._answer,
             ReportInitFailure: lambda command: self._journal.init_fails(command.phase, command.failure),
             LogCrash: lambda command: self._journal.runtime_crashes(command.failure),
@@ -176,11 +178,15 @@ class Environment:
         run.begin()
         self._journal.invocation_begins(self._last_id)
 
+    def _deliver(self, _: Deliver) -> None:
+        self._server.renew_credit()
+        self._api.deliver(self._current().head(), self._current().invocation.payload or b"{}")
+
     def _answer(self, command: Answer) -> None:
         self._current().answer(command.result, min(self._guest.memory_peak_mb(), self._job.version.memory_mb))
 
     def _close_guest(self, _: CloseGuest) -> None:
-        self._api.close()
+        self._server.close()
         self._journal.close()
         self._process.close()
 
