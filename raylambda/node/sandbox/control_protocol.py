@@ -27,7 +27,7 @@ class Hello:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class NoSocket:
     """Process 1 has no Runtime API socket, because of ``reason``."""
 
     reason: str
@@ -39,7 +39,7 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class NotStarted:
     """The runtime process could not be started, because of ``reason``."""
 
     reason: str
@@ -59,13 +59,13 @@ class Killed:
     """Process 1 is alone."""
 
 
-Report = Hello | Refused | Started | Failed | Exited | Killed
+Report = Hello | NoSocket | Started | NotStarted | Exited | Killed
 _PLAIN: Final[Mapping[bytes, type[Hello | Started | Killed]]] = {
     b"hello": Hello,
     b"started": Started,
     b"killed": Killed,
 }
-_WITH_REASON: Final[Mapping[bytes, type[Refused | Failed]]] = {b"refused": Refused, b"failed": Failed}
+_WITH_REASON: Final[Mapping[bytes, type[NoSocket | NotStarted]]] = {b"no-socket": NoSocket, b"not-started": NotStarted}
 
 
 def encode_run(command: RuntimeCommand) -> bytes:

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from raylambda.node.sandbox.contract import GuestSpec, OutputSink, RuntimeCommand, RuntimeExit, SandboxError
-from raylambda.node.sandbox.control_protocol import KILL, Exited, Failed, Killed, Started, encode_run
-from raylambda.node.sandbox.limits.limits import MEGABYTE
+from raylambda.node.sandbox.control_protocol import KILL, Exited, Killed, NotStarted, Started, encode_run
+from raylambda.node.sandbox.limits.contract import MEGABYTE
 from raylambda.node.sandbox.limits.memory_watch import MemoryWatch, Watch
 from raylambda.node.sandbox.output import OutputPipe
 from raylambda.node.sandbox.process_one import Launch, ProcessOne
@@ -22,7 +22,7 @@ async def launch_guest(spec: GuestSpec, launch: Launch, sink: OutputSink, watch:
     try:
         guest = ConfinedGuest(spec, launch, sink, watch)
     except OSError as error:
-        await launch.free()
+        await launch.give_back_all()
         raise SandboxError(f"the jail cannot be made: {error}") from error
     try:
         await guest.start()
@@ -84,8 +84,8 @@ class ConfinedGuest:
         except ValueError as error:
             self._settle(RuntimeExit(could_not_start=str(error)))
             return
-        answer = await self._process_one.ask(frame, Started, Failed)
-        if isinstance(answer, Failed):
+        answer = await self._process_one.ask(frame, Started, NotStarted)
+        if isinstance(answer, NotStarted):
             self._settle(RuntimeExit(could_not_start=answer.reason))
 
     async def exited(self) -> RuntimeExit:
@@ -125,7 +125,7 @@ class ConfinedGuest:
         await self._process_one.gone()
         self._output.close()
         self._process_one.close()
-        await self._launch.free()
+        await self._launch.give_back_all()
 
     def _on_exited(self, report: Exited) -> None:
         oom_kills = self._launch.limits.oom_kills()

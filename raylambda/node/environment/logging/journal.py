@@ -12,7 +12,7 @@ from raylambda.model.invocation import InvocationResult
 from raylambda.node.environment.events import Phase
 from raylambda.node.environment.failures import Failed, Responded
 from raylambda.node.environment.logging.log_buffer import LogBuffer
-from raylambda.node.environment.logging.log_lines import LogLines, Measures, iso_time
+from raylambda.node.environment.logging.platform_lines import Measures, PlatformLines, iso_time
 
 STORY_LINES: Final = 20
 
@@ -33,7 +33,7 @@ class Journal:
         self._environment_id = environment_id
         self._story: deque[tuple[float, str, str, str]] = deque(maxlen=STORY_LINES)
         self._log = log
-        self._lines = LogLines(version, environment_id)
+        self._lines = PlatformLines(version, environment_id)
         self._clock = clock
         self._init_began = 0.0
         self._init_unreported: float | None = None

@@ -6,8 +6,8 @@ frames: four bytes of length, most significant first, then fields separated by N
 =========================================================  ========================================================
 host to process 1                                          process 1 to host
 =========================================================  ========================================================
-``run`` cwd, how, argc, argv..., env...                    ``hello`` with the listening socket, or ``refused`` text
-``kill``                                                   ``started``, or ``failed`` text
+``run`` cwd, how, argc, argv..., env...                    ``hello`` with the listening socket, or ``no-socket`` text
+``kill``                                                   ``started``, or ``not-started`` text
 (closed: end, and everything with it)                      ``exited`` kind (``status``/``signal``), number, KiB at most
 \\                                                         ``killed``: nothing but process 1 is left
 =========================================================  ========================================================
@@ -159,7 +159,7 @@ class Init:
         try:
             api = listen(port)
         except OSError as error:
-            self.report(b"refused", ("listen on port %d: %s" % (port, error.strerror)).encode())
+            self.report(b"no-socket", ("listen on port %d: %s" % (port, error.strerror)).encode())
             return
         rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, api.fileno().to_bytes(4, sys.byteorder))
         self.control.sendmsg([frame(b"hello")], [rights])
@@ -202,7 +202,7 @@ class Init:
         with open(problem, "rb") as pipe:
             text = pipe.read()
         if text:
-            self.report(b"failed", text)
+            self.report(b"not-started", text)
             return None
         self.runtime = pid
         self.report(b"started")
@@ -214,7 +214,7 @@ class Init:
         try:
             self.python_runtime = self.python_runtime or load_runtime()
         except Exception as error:
-            self.report(b"failed", ("import python_runtime: %s" % error).encode("utf-8", "replace"))
+            self.report(b"not-started", ("import python_runtime: %s" % error).encode("utf-8", "replace"))
             return False
         return True
 

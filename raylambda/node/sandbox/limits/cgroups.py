@@ -15,7 +15,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from raylambda.node.sandbox.limits.limits import V1, V2, Cgroups, LimitsFactory, Watched
+from raylambda.node.sandbox.limits.cgroup_limits import V1, V2, Cgroups
+from raylambda.node.sandbox.limits.contract import LimitsFactory
+from raylambda.node.sandbox.limits.watched_limits import Watched
 
 _CONTROLLERS: Final = ("memory", "pids")
 _LEAF: Final = "raylambda-leaf"
