@@ -24,11 +24,10 @@ from raylambda.model.environment import (
     StartRefused,
 )
 from raylambda.model.invocation import Invocation, InvocationResult
-from raylambda.node.environment.environment import Environment, Job
+from raylambda.node.environment.environment import Environment, Job, UnrunnableEnvironment
 from raylambda.node.environment.logging.journal import Journal
 from raylambda.node.environment.logging.log_buffer import LogBuffer
 from raylambda.node.environment.logging.outbox import Outbox
-from raylambda.node.environment.unrunnable import UnrunnableEnvironment
 from raylambda.node.environment.variables import with_all_variables
 from raylambda.node.host_parts import HostParts, HostSettings, gather_parts
 from raylambda.node.launch import guest_spec, runtime_command

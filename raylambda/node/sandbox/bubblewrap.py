@@ -19,7 +19,7 @@ import hashlib
 import os
 import shutil
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -218,19 +218,15 @@ def _guest_arguments(spec: GuestSpec) -> list[str]:
     binds = {"/var/task": str(spec.code_tree), BOOTSTRAP_TARGET: str(BOOTSTRAP_SOURCE)}
     binds |= {mount.target: str(mount.source) for mount in spec.mounts if mount.target != "/usr"}
     arguments = ["--perms", "1777", "--size", str(spec.ephemeral_mb * MEGABYTE), "--tmpfs", "/tmp"]  # noqa: S108
-    for folder in ("/opt", *_parents(binds)):
+    # outermost first; bubblewrap would make the folders above its binds for root only
+    above = {str(parent) for target in binds for parent in Path(target).parents} - {"/", "/usr"}
+    for folder in ("/opt", *sorted(above)):
         arguments += ["--dir", folder]
     for target, source in binds.items():
         arguments += ["--ro-bind", source, target]
     for device in spec.devices:
         arguments += ["--dev-bind", device, device]
     return [*arguments, "--remount-ro", "/dev", "--remount-ro", "/"]
-
-
-def _parents(targets: Iterable[str]) -> list[str]:
-    """The folders above ``targets``, outermost first; bubblewrap would make them for root only."""
-    folders = {str(parent) for target in targets for parent in Path(target).parents if str(parent) not in {"/", "/usr"}}
-    return sorted(folders)
 
 
 class EtcFolders:

@@ -59,7 +59,7 @@ class ConfinedGuest:
         return f"{host}:{port}"
 
     async def start(self) -> None:
-        """Start process 1 and confine it; raises ``SandboxError`` with what the jail's program wrote."""
+        """Start process 1 and put it under its limits, before it has started anything; raises ``SandboxError`` with what the jail's program wrote."""
         try:
             self._init_pid = await self._process_one.start(self._output.write_end)
             self._output.guest_has_it()
@@ -128,15 +128,15 @@ class ConfinedGuest:
         await self._launch.give_back_all()
 
     def _on_exited(self, report: Exited) -> None:
-        oom_kills = self._launch.limits.oom_kills()
-        out_of_memory = report.signal == signal.SIGKILL and (
-            self._over_limit == "memory" or oom_kills > self._oom_kills_before
-        )
+        out_of_memory = report.signal == signal.SIGKILL and self._out_of_memory()
         self._settle(RuntimeExit(report.status, report.signal, out_of_memory))
 
     def _on_end(self, reason: str) -> None:
-        out_of_memory = self._over_limit == "memory" or self._launch.limits.oom_kills() > self._oom_kills_before
-        self._settle(RuntimeExit(signal=signal.SIGKILL, out_of_memory=out_of_memory, guest_ended=True))
+        self._settle(RuntimeExit(signal=signal.SIGKILL, out_of_memory=self._out_of_memory(), guest_ended=True))
+
+    def _out_of_memory(self) -> bool:
+        """Whether a process of the guest was killed for memory since ``run``, by the watch or by the kernel."""
+        return self._over_limit == "memory" or self._launch.limits.oom_kills() > self._oom_kills_before
 
     def _settle(self, end: RuntimeExit) -> None:
         """Record the end of the runtime process, after everything that it has written."""
@@ -151,7 +151,7 @@ class ConfinedGuest:
 
 
 def _confine(init_pid: int, launch: Launch) -> None:
-    """Put process 1 under its limits, before it has started anything; raises ``OSError``."""
+    """Put process 1 under its limits; raises ``OSError``."""
     launch.limits.admit(init_pid)
     with contextlib.suppress(OSError):  # where our own score may not be lowered, process 1 keeps it
         Path(f"/proc/{init_pid}/oom_score_adj").write_text("0")

@@ -48,7 +48,8 @@ class CgroupLimits:
             for folder in self._folders:
                 folder.mkdir()
             (memory / files.memory_limit).write_text(str(hard_limit_bytes))
-            self._forbid_swap(hard_limit_bytes)
+            with contextlib.suppress(OSError):  # a kernel without swap accounting has no such file
+                (memory / files.swap_limit).write_text("0" if files is V2 else str(hard_limit_bytes))
             (pids / "pids.max").write_text(str(PROCESSES + 2))  # process 1 and the jail's program outside
             self._stat = os.open(memory / "memory.stat", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
@@ -94,11 +95,6 @@ class CgroupLimits:
             if self._remove():
                 return
             await asyncio.sleep(REMOVAL_WAIT_S)  # the kernel may hold a cgroup a moment longer than its last process
-
-    def _forbid_swap(self, hard_limit_bytes: int) -> None:
-        limit = 0 if self._files is V2 else hard_limit_bytes
-        with contextlib.suppress(OSError):  # a kernel without swap accounting has no such file
-            (self._memory / self._files.swap_limit).write_text(str(limit))
 
     def _remove(self) -> bool:
         for folder in self._folders:

@@ -99,11 +99,8 @@ class Outbound:
         running = _Running(holder, ruleset(self.picture.policy), resolver_stub(self.picture.facts))
         await holder.inside(scripts.REPLACE_RULES, running.rules)
         await holder.inside(scripts.resolver_script(running.stub))
-        await self._open_uplink(holder)
-        return running
-
-    async def _open_uplink(self, holder: NamespaceHolder) -> None:
         await holder.outside(scripts.uplink_script(self.plan))
+        return running
 
     async def refresh(self) -> None:
         """Read all facts again and carry out what they change; raises ``NetworkUnavailable``, the old rules then stay."""
@@ -111,14 +108,11 @@ class Outbound:
         async with self._changing:
             self.picture = await self._look()
             if self._running is not None:
-                await self._replace_rules(self._running)
+                rules = ruleset(self.picture.policy)
+                if rules != self._running.rules:
+                    await self._running.holder.inside(scripts.REPLACE_RULES, rules)
+                    self._running.rules = rules
                 await self._mend_uplink(self._running)
-
-    async def _replace_rules(self, running: _Running) -> None:
-        rules = ruleset(self.picture.policy)
-        if rules != running.rules:
-            await running.holder.inside(scripts.REPLACE_RULES, rules)
-            running.rules = rules
 
     async def _mend_uplink(self, running: _Running) -> None:
         """Start the gateway program again when it has died; tell it when the node has another resolver on loopback."""
@@ -129,7 +123,7 @@ class Outbound:
         try:
             await running.holder.inside(scripts.UPLINK_LIVES)
         except NetworkUnavailable:
-            await self._open_uplink(running.holder)
+            await running.holder.outside(scripts.uplink_script(self.plan))
 
     async def close(self) -> None:
         """Ends the holder and all that it holds."""
