@@ -75,17 +75,14 @@ class CodeTrees:
             remove_tree(part)
             remove_tree(self._root / sha256)
             try:
-                self._write(part, data)
+                part.mkdir(mode=0o755)
+                unpack_zip(data, part / "code")
+                for folder, _, _ in os.walk(part / "code"):
+                    Path(folder).chmod(0o555)
+                (part / "boot").write_text(self._boot_id)
                 part.rename(self._root / sha256)
             finally:
                 remove_tree(part)
-
-    def _write(self, part: Path, data: bytes) -> None:
-        part.mkdir(mode=0o755)
-        unpack_zip(data, part / "code")
-        for folder, _, _ in os.walk(part / "code"):
-            Path(folder).chmod(0o555)
-        (part / "boot").write_text(self._boot_id)
 
 
 def remove_tree(path: Path) -> None:

@@ -109,18 +109,14 @@ def _link(found: Distribution, tree: Path) -> None:
             continue
         source, target = Path(str(found.locate_file(file))), tree / file
         target.parent.mkdir(parents=True, exist_ok=True)
-        _link_or_copy(source, target)
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    if source.stat().st_mode & _READABLE_BY_ALL == _READABLE_BY_ALL:
+        if source.stat().st_mode & _READABLE_BY_ALL != _READABLE_BY_ALL:
+            shutil.copy2(source, target)
+            target.chmod(0o644)
+            continue
         try:
             os.link(source, target)
         except OSError:
             shutil.copy2(source, target)
-    else:
-        shutil.copy2(source, target)
-        target.chmod(0o644)
 
 
 def _install(tree: Path, python: Interpreter, uv: str) -> None:

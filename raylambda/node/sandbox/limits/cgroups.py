@@ -43,7 +43,9 @@ def find_limits(state_dir: Path, proc: Path = Path("/proc")) -> LimitsFactory:
             continue
         cgroups.write_down(records / name)
         for folder in cgroups.folders:
-            _clear_siblings(folder, proc)
+            for sibling in folder.parent.glob("raylambda-*-*-*"):  # of dead hosts with another state folder
+                if not _is_alive(sibling.name, proc):
+                    _clear(sibling)
         return cgroups
     return Watched("; ".join(problems))
 
@@ -64,13 +66,6 @@ def sweep(records: Path, proc: Path = Path("/proc")) -> None:
             record.unlink(missing_ok=True)
 
 
-def _clear_siblings(folder: Path, proc: Path) -> None:
-    """The same for dead hosts with another state folder, in the cgroup that we share with them."""
-    for sibling in folder.parent.glob("raylambda-*-*-*"):
-        if not _is_alive(sibling.name, proc):
-            _clear(sibling)
-
-
 def _is_alive(name: str, proc: Path) -> bool:
     """Whether the host that ``name`` names may be alive; one of another process namespace always may."""
     found = re.fullmatch(r"raylambda-(\d+)-((\d+)-\d+)", name)
@@ -87,23 +82,21 @@ def _pid_namespace(proc: Path) -> str:
 
 
 def _clear(folder: Path) -> bool:
-    """End what runs in a dead host's folder and remove it; whether it is gone."""
+    """End what runs in a dead host's folder and remove it; whether it is gone.
+
+    What does not die at once keeps its folder, and the next host tries again.
+    """
     if not folder.exists():
         return True
     for guest in [*folder.iterdir(), folder]:
         if guest.is_dir():
-            _end_all(guest)
+            with contextlib.suppress(OSError):
+                for pid in (guest / "cgroup.procs").read_text().split():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGKILL)
             with contextlib.suppress(OSError):
                 guest.rmdir()
     return not folder.exists()
-
-
-def _end_all(cgroup: Path) -> None:
-    """Kill what is in a cgroup. What does not die at once keeps its folder, and the next host tries again."""
-    with contextlib.suppress(OSError):
-        for pid in (cgroup / "cgroup.procs").read_text().split():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
 
 
 def _version_1(name: str, proc: Path) -> Cgroups:

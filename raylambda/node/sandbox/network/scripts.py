@@ -114,14 +114,10 @@ def drop_script(plan: AddressPlan, numbers: Iterable[int]) -> str:
     Without its route a guest is a stranger to the rules, so it is cut off at once, also if a process is left in there.
     The kernel removes the link with the namespace, many at a time; ``ip link delete`` would hold its lock for 20 ms each.
     """
-    return "".join(_drop_one(plan, number) for number in numbers)
-
-
-def _drop_one(plan: AddressPlan, number: int) -> str:
-    return f"""\
-ip route delete {plan.guest(number)}/32 2>/dev/null || :
-ip netns delete {guest_name(number)} 2>/dev/null || :
-"""
+    return "".join(
+        f"ip route delete {plan.guest(number)}/32 2>/dev/null || :\nip netns delete {guest_name(number)} 2>/dev/null || :\n"
+        for number in numbers
+    )
 
 
 def guest_name(number: int) -> str:
