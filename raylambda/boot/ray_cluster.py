@@ -17,8 +17,8 @@ from raylambda.boot import BootError
 from raylambda.hosts.ports import HostSize
 from raylambda.hosts.ray_hosts import RayCluster
 from raylambda.hosts.ray_options import HostSizing
-from raylambda.node.host import HostSettings
 from raylambda.node.host_actor import HostActor
+from raylambda.node.host_parts import HostSettings
 from raylambda.settings import Settings
 
 _OBJECT_STORE_BYTES = 512 * 1024 * 1024

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from raylambda.model.environment import EnvironmentStarted, HostEvent, HostFacts, StartEnvironment
 from raylambda.model.packing import pack_result, unpack_invocation
-from raylambda.node.host import Host, HostSettings
+from raylambda.node.host import Host
+from raylambda.node.host_parts import HostSettings
 
 
 class HostActor:

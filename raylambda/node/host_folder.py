@@ -18,7 +18,7 @@ from raylambda.node.sandbox.limits.cgroups import sweep
 
 _LOCK: Final = "lock"
 _CGROUPS: Final = "hosts"
-"""Where ``runtime.cgroups`` writes down its folders."""
+"""Where ``sandbox.limits.cgroups`` writes down its folders."""
 
 
 class HostFolder:
@@ -38,8 +38,9 @@ class HostFolder:
             if not _try_lock(lock):
                 os.close(lock)
                 raise FileExistsError(f"another host uses {path}")
-            for other in _others(path):
-                _remove_if_dead(other)
+            for other in list(path.parent.iterdir()):
+                if other.is_dir() and other != path:
+                    _remove_if_dead(other)
         return cls(path, lock)
 
     def remove(self) -> None:
@@ -59,10 +60,6 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
-
-
-def _others(path: Path) -> list[Path]:
-    return [other for other in path.parent.iterdir() if other.is_dir() and other != path]
 
 
 def _remove_if_dead(folder: Path) -> None:

@@ -20,11 +20,15 @@ _INSTALLERS: Final = frozenset({"pip", "uv", "conda"})
 
 def runtime_env_packages(search_path: Sequence[str]) -> tuple[Path, ...]:
     """Folders of ``search_path`` that Ray's package installers made, in order."""
-    folders = (Path(entry) for entry in search_path)
-    return tuple(folder for folder in folders if folder.name == "site-packages" and _made_by_ray(folder))
+    found = []
+    for folder in map(Path, search_path):
+        _, ray, below = str(folder).partition(f"/{_RAY_FOLDER}/")
+        if folder.name == "site-packages" and ray and not _INSTALLERS.isdisjoint(below.split("/")):
+            found.append(folder)
+    return tuple(found)
 
 
-def mounts(folders: Sequence[Path]) -> tuple[Mount, ...]:
+def package_mounts(folders: Sequence[Path]) -> tuple[Mount, ...]:
     """Where a jail sees them."""
     return tuple(Mount(folder, f"{TARGET}/{number}") for number, folder in enumerate(folders))
 
@@ -38,15 +42,8 @@ def with_packages(env: Mapping[str, str], places: Sequence[str]) -> dict[str, st
     if not places:
         return dict(env)
     listed = [entry for entry in env.get("PYTHONPATH", "").split(":") if entry]
-    runtime = env.get("LAMBDA_RUNTIME_DIR")
-    at = listed.index(runtime) if runtime in listed and _runs_rays_python(env) else len(listed)
+    runtime = env.get("LAMBDA_RUNTIME_DIR", "")
+    rays_python = f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}"
+    first = runtime in listed and env.get("AWS_EXECUTION_ENV") == rays_python
+    at = listed.index(runtime) if first else len(listed)
     return {**env, "PYTHONPATH": ":".join((*listed[:at], *places, *listed[at:]))}
-
-
-def _runs_rays_python(env: Mapping[str, str]) -> bool:
-    return env.get("AWS_EXECUTION_ENV") == f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}"
-
-
-def _made_by_ray(folder: Path) -> bool:
-    parts = folder.parts
-    return _RAY_FOLDER in parts and not _INSTALLERS.isdisjoint(parts[parts.index(_RAY_FOLDER) :])

@@ -9,13 +9,12 @@ processes of a node from unpacking at once; what a killed one left behind is rem
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
 import hashlib
 import os
 import re
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -68,30 +67,22 @@ class CodeTrees:
     def _unpack_once(self, sha256: str, data: bytes) -> None:
         if hashlib.sha256(data).hexdigest() != sha256:
             raise CodeDamaged(f"the package {sha256} has other bytes than its hash says")
-        with self._locked(sha256):
+        with (self._root / f"{sha256}.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             if self._is_whole(sha256):
                 return
             part = self._root / f"{sha256}.part"
             remove_tree(part)
             remove_tree(self._root / sha256)
             try:
-                self._write(part, data)
+                part.mkdir(mode=0o755)
+                unpack_zip(data, part / "code")
+                for folder, _, _ in os.walk(part / "code"):
+                    Path(folder).chmod(0o555)
+                (part / "boot").write_text(self._boot_id)
                 part.rename(self._root / sha256)
             finally:
                 remove_tree(part)
-
-    def _write(self, part: Path, data: bytes) -> None:
-        part.mkdir(mode=0o755)
-        unpack_zip(data, part / "code")
-        for folder, _, _ in os.walk(part / "code"):
-            Path(folder).chmod(0o555)
-        (part / "boot").write_text(self._boot_id)
-
-    @contextlib.contextmanager
-    def _locked(self, sha256: str) -> Iterator[None]:
-        with (self._root / f"{sha256}.lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
 
 def remove_tree(path: Path) -> None:

@@ -68,7 +68,9 @@ class FakeRuntime:
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> ApiReply:
         """One HTTP request on the connection that the script keeps."""
-        reader, writer = await self._connected()
+        if self._streams is None:
+            self._streams = await asyncio.open_connection(*self._address)
+        reader, writer = self._streams
         lines = [f"{method} {path} HTTP/1.1", f"Host: {self._address[0]}", f"Content-Length: {len(body)}"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         writer.write("\r\n".join([*lines, "", ""]).encode() + body)
@@ -82,11 +84,6 @@ class FakeRuntime:
             with contextlib.suppress(OSError):
                 await self._streams[1].wait_closed()
             self._streams = None
-
-    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        if self._streams is None:
-            self._streams = await asyncio.open_connection(*self._address)
-        return self._streams
 
 
 async def _read_reply(reader: asyncio.StreamReader) -> ApiReply:

@@ -34,8 +34,8 @@ from raylambda.model.clock import SystemClock
 from raylambda.model.errors import ServiceException
 from raylambda.model.function import FunctionRecord
 from raylambda.model.invocation import Call, Completion
-from raylambda.node.host import HostSettings
 from raylambda.node.host_actor import HostActor
+from raylambda.node.host_parts import HostSettings
 from raylambda.scheduling.admission import Admission
 from raylambda.scheduling.invoker import Invoker
 from raylambda.scheduling.leases import Leases

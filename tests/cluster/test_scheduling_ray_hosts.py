@@ -20,8 +20,8 @@ from raylambda.hosts.ray_options import HostSizing
 from raylambda.hosts.ray_packages import RayPackages
 from raylambda.model.function import FunctionVersion
 from raylambda.model.ray_options import RayOptions
-from raylambda.node.host import HostSettings
 from raylambda.node.host_actor import HostActor
+from raylambda.node.host_parts import HostSettings
 from raylambda.testing.codestore import MemoryCodeStore
 from tests.builders import a_version, a_zip
 from tests.contract.host_contract import DEFAULT, HostContract

@@ -29,17 +29,17 @@ async def main(options):
 
 
 async def obey(network, slots, do, count=1, slot_id=""):
-    if do == "acquire":
-        made = await asyncio.gather(*(network.acquire() for _ in range(count)))
+    if do == "take":
+        made = await asyncio.gather(*(network.take() for _ in range(count)))
         slots.update({slot.slot_id: slot for slot in made})
         return [{"slot_id": slot.slot_id, "prefix": slot.argv_prefix, "files": dict(slot.files)} for slot in made]
-    if do == "release":
-        return await network.release(slots[slot_id])
+    if do == "give_back":
+        return await network.give_back(slots[slot_id])
     if do == "refresh":
         return await network.refresh()
     if do == "close":
         return await network.close()
-    return {**network.describe(), "warnings": network.warnings()}
+    return network.warnings()
 
 
 def tell(answer):

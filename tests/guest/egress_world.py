@@ -201,11 +201,11 @@ class Driver:
         self.process.stdin.flush()
         return self._answer()
 
-    def acquire(self, count: int = 1) -> list[Slot]:
-        return [Slot(told["slot_id"], tuple(told["prefix"]), told["files"]) for told in self.do("acquire", count=count)]
+    def take(self, count: int = 1) -> list[Slot]:
+        return [Slot(told["slot_id"], tuple(told["prefix"]), told["files"]) for told in self.do("take", count=count)]
 
     def slot(self) -> Slot:
-        return self.acquire()[0]
+        return self.take()[0]
 
     def guest_argv(self, slot: Slot, *arguments: str) -> list[str]:
         """The probe in a guest's network, entered as the host process would enter it."""

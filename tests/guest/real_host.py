@@ -14,7 +14,8 @@ from typing import Any
 from raylambda.model.environment import EnvironmentStarted, HostEvent, LogLines, StartEnvironment
 from raylambda.model.function import FunctionVersion, State
 from raylambda.model.invocation import Invocation, InvocationResult
-from raylambda.node.host import Host, HostSettings
+from raylambda.node.host import Host
+from raylambda.node.host_parts import HostSettings
 from raylambda.node.runtimes.interpreters import base_interpreter
 
 OWN_PYTHON = "python{}.{}".format(*base_interpreter().version)

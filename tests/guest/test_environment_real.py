@@ -17,7 +17,8 @@ import pytest
 
 from raylambda.model.environment import EnvironmentExited, EnvironmentStopped, NoSuchEnvironment
 from raylambda.model.limits import RESPONSE_PAYLOAD_BYTES
-from raylambda.node.host import Host, HostParts, HostSettings, gather_parts
+from raylambda.node.host import Host
+from raylambda.node.host_parts import HostParts, HostSettings, gather_parts
 from raylambda.node.runtimes.interpreters import base_interpreter
 from tests.guest.real_host import a_function, settings_in
 
@@ -341,7 +342,8 @@ async def host_with_ric(tmp_path: Path) -> AsyncIterator[Host]:
     packages = Path(next(iter(awslambdaric.__path__))).parent
 
     async def gather(settings: HostSettings) -> HostParts:
-        return replace(await gather_parts(settings), packages=(packages,))
+        parts = await gather_parts(settings)
+        return replace(parts, launching=replace(parts.launching, packages=(packages,)))
 
     host = Host(settings_in(tmp_path), gather)
     await host.open()

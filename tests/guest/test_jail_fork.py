@@ -31,7 +31,7 @@ def main():
 """
 
 
-async def a_guest(sandbox: Sandbox, tmp_path: Path, output: bytearray, runtime: str | None, preload: bool) -> Guest:
+async def a_guest(sandbox: Sandbox, tmp_path: Path, output: bytearray, runtime: str | None, announced: bool) -> Guest:
     bootstrap, tree = tmp_path / "bootstrap", tmp_path / "tree"
     bootstrap.mkdir()
     tree.mkdir()
@@ -39,19 +39,19 @@ async def a_guest(sandbox: Sandbox, tmp_path: Path, output: bytearray, runtime: 
     if runtime is not None:
         (bootstrap / "python_runtime.py").write_text(runtime)
     mounts = (Mount(PREFIX, str(PREFIX)), Mount(bootstrap, BOOTSTRAP_TARGET))
-    return await sandbox.launch(GuestSpec("fork", tree, 128, 16, PYTHON, mounts, preload=preload), output.extend)
+    return await sandbox.launch(GuestSpec("fork", tree, 128, 16, PYTHON, mounts, forked=announced), output.extend)
 
 
 def command() -> RuntimeCommand:
-    return RuntimeCommand([], {"WORD": "hällo"}, fork_bootstrap=True)
+    return RuntimeCommand([], {"WORD": "hällo"}, forked=True)
 
 
-@pytest.mark.parametrize("preload", [True, False])
+@pytest.mark.parametrize("announced", [True, False])
 async def test_a_fork_shares_the_import_and_is_a_process_of_its_own(
-    jail_sandbox: Sandbox, tmp_path: Path, preload: bool
+    jail_sandbox: Sandbox, tmp_path: Path, announced: bool
 ) -> None:
     output = bytearray()
-    guest = await a_guest(jail_sandbox, tmp_path, output, RUNTIME, preload)
+    guest = await a_guest(jail_sandbox, tmp_path, output, RUNTIME, announced)
 
     await guest.run(command())
     first = await guest.exited()
@@ -67,7 +67,7 @@ async def test_a_fork_shares_the_import_and_is_a_process_of_its_own(
 
 async def test_an_uncaught_error_is_a_traceback_and_status_1(jail_sandbox: Sandbox, tmp_path: Path) -> None:
     output = bytearray()
-    guest = await a_guest(jail_sandbox, tmp_path, output, "def main(): raise ValueError('oh')", preload=True)
+    guest = await a_guest(jail_sandbox, tmp_path, output, "def main(): raise ValueError('oh')", announced=True)
 
     await guest.run(command())
 
@@ -76,11 +76,11 @@ async def test_an_uncaught_error_is_a_traceback_and_status_1(jail_sandbox: Sandb
 
 
 @pytest.mark.parametrize(("runtime", "reason"), [(None, "No module named"), ("1 / 0", "division by zero")])
-@pytest.mark.parametrize("preload", [True, False])
+@pytest.mark.parametrize("announced", [True, False])
 async def test_a_runtime_that_cannot_be_imported_could_not_start(
-    jail_sandbox: Sandbox, tmp_path: Path, runtime: str | None, reason: str, preload: bool
+    jail_sandbox: Sandbox, tmp_path: Path, runtime: str | None, reason: str, announced: bool
 ) -> None:
-    guest = await a_guest(jail_sandbox, tmp_path, bytearray(), runtime, preload)
+    guest = await a_guest(jail_sandbox, tmp_path, bytearray(), runtime, announced)
 
     await guest.run(command())
 
@@ -91,7 +91,7 @@ async def test_a_runtime_that_cannot_be_imported_could_not_start(
 
 async def test_a_fork_that_takes_too_much_dies_alone(jail_sandbox: Sandbox, tmp_path: Path) -> None:
     script = "def main():\n  x = b'x' * (400 << 20)\n  import time; time.sleep(600)"
-    guest = await a_guest(jail_sandbox, tmp_path, bytearray(), script, preload=True)
+    guest = await a_guest(jail_sandbox, tmp_path, bytearray(), script, announced=True)
 
     await guest.run(command())
     assert (await guest.exited()).out_of_memory

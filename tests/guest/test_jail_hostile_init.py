@@ -14,8 +14,8 @@ import pytest
 from raylambda.node.sandbox import process_one
 from raylambda.node.sandbox.contract import GuestSpec, RuntimeCommand, SandboxError
 from raylambda.node.sandbox.guest import ConfinedGuest, launch_guest
-from raylambda.node.sandbox.limits.limits import WatchedLimits
 from raylambda.node.sandbox.limits.memory_watch import MemoryWatch
+from raylambda.node.sandbox.limits.watched_limits import WatchedLimits
 from raylambda.node.sandbox.process_one import Launch
 from tests.guest.jail_driver import until
 
@@ -72,10 +72,10 @@ async def watch() -> AsyncIterator[MemoryWatch]:
 async def launched(script: str, watch: MemoryWatch) -> ConfinedGuest:
     released = asyncio.get_running_loop().create_future()
 
-    async def release() -> None:
+    async def give_back() -> None:
         released.set_result(None)
 
-    launch = Launch(lambda fd: [sys.executable, "-c", PRELUDE + script, str(fd)], WatchedLimits(1 << 30), release)
+    launch = Launch(lambda fd: [sys.executable, "-c", PRELUDE + script, str(fd)], WatchedLimits(1 << 30), give_back)
     return await launch_guest(GuestSpec("e", Path("/tmp"), 128, 16, ""), launch, lambda data: None, watch)
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from raylambda.model.function import FunctionVersion, State
-from raylambda.node.runtimes.catalog import NODE_RUNTIMES, PYTHON_RUNTIMES, Catalog, View
+from raylambda.node.runtimes import nodejs, python
+from raylambda.node.runtimes.catalog import Catalog
 from raylambda.node.runtimes.interpreters import SearchPlaces, base_interpreter
+from raylambda.node.runtimes.plan import View
 from raylambda.node.runtimes.python_packages import prepare
 from raylambda.node.sandbox.contract import GuestSpec, RuntimeCommand, Sandbox
 from raylambda.node.sandbox.limits.cgroups import find_limits
@@ -23,8 +25,8 @@ from tests.guest.scripted_host import Event, Outcome, ScriptedHost
 pytestmark = [pytest.mark.anyio, pytest.mark.jail]
 
 CATALOG = Catalog({}, SearchPlaces.of_this_node(os.environ), Path("/nowhere"))
-PYTHONS = [name for name in PYTHON_RUNTIMES if CATALOG.interpreter(name)]
-NODES = [name for name in NODE_RUNTIMES if CATALOG.interpreter(name)]
+PYTHONS = [name for name in python.RUNTIMES if CATALOG.interpreter(name)]
+NODES = [name for name in nodejs.RUNTIMES if CATALOG.interpreter(name)]
 OWN = "python{}.{}".format(*base_interpreter().version)
 
 PYTHON_SOURCE = """
@@ -91,7 +93,7 @@ async def outcome_of(
     env = {**plan.env, **version.environment, **plan.reserved, "_HANDLER": version.handler}
     env["AWS_LAMBDA_RUNTIME_API"] = guest.api_address
     with ScriptedHost([Event(b'{"n": 1}')], listener=guest.api_socket).serving() as host:
-        await guest.run(RuntimeCommand(plan.argv, env, plan.cwd, plan.fork_bootstrap))
+        await guest.run(RuntimeCommand(plan.argv, env, plan.cwd, plan.forked))
         ended = asyncio.ensure_future(guest.exited())
         while not ended.done() and not await asyncio.to_thread(host.wait_exhausted, 0.05):
             continue

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from raylambda.node.sandbox.control_protocol import LONGEST_REPORT, Misbehaved, ReportReader
 
 words = st.sampled_from(
-    [b"hello", b"started", b"failed", b"exited", b"status", b"signal", b"killed", b"1", b"", b"\xff"]
+    [b"hello", b"started", b"not-started", b"no-socket", b"exited", b"status", b"signal", b"killed", b"1", b"", b"\xff"]
 )
 frames = st.lists(words, max_size=5).map(b"\0".join).map(lambda body: len(body).to_bytes(4, "big") + body)
 

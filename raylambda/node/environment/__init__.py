@@ -14,7 +14,7 @@ What comes in: ``StartEnvironment`` and ``Invocation`` from the scheduler, throu
           ├── run.py           the invocation that it has
           ├── runtime_api.py   the Runtime API; http_connection.py, http_request.py and listener.py below it
           ├── process.py       the runtime process: started, watched, killed
-          ├── journal.py       what is logged and measured; log_lines.py (pure), log_buffer.py
+          ├── journal.py       what is logged and measured; platform_lines.py (pure), log_buffer.py
           ├── failures.py      what a caller reads when something fails (pure)
           └── variables.py     the runtime's environment variables (pure)
 

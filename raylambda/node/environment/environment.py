@@ -1,4 +1,4 @@
-"""One execution environment: its life cycle, its guest and its Runtime API joined, with clock and timers.
+"""One execution environment: its life cycle, its guest and its guest APIs joined, with clock and timers.
 
 This is the shell of ``lifecycle.py``: what happens (requests of the runtime, exits, alarms, calls of the host) becomes an
 event, and the commands that come back are carried out. It serves one invocation at a time.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
 from raylambda.model.clock import Clock
 from raylambda.model.environment import EnvironmentStarted, EnvironmentStopped, NoSuchEnvironment
@@ -37,15 +37,20 @@ from raylambda.node.environment.events import (
     ShutdownRequested,
     StartRequested,
     StartRuntime,
+    reason_of,
 )
-from raylambda.node.environment.failures import timed_out
-from raylambda.node.environment.guest_api.runtime_api import RuntimeApi
+from raylambda.node.environment.failures import timed_out, unavailable
+from raylambda.node.environment.guest_api.runtime_api import RUNTIME_API, RuntimeApi
+from raylambda.node.environment.guest_api.server import GuestServer
 from raylambda.node.environment.lifecycle import Lifecycle, Refused, State
-from raylambda.node.environment.logging.journal import Journal
+from raylambda.node.environment.logging.journal import Journal, Usage
 from raylambda.node.environment.process import RuntimeProcess
 from raylambda.node.environment.run import Run
 from raylambda.node.environment.timers import Alarm, Timers
+from raylambda.node.runtimes.plan import RuntimeUnavailable
 from raylambda.node.sandbox.contract import Guest, RuntimeCommand, SandboxError
+
+_UNRUNNABLE: Final = "Unrunnable"
 
 
 class EnvironmentBusy(Exception):
@@ -78,16 +83,16 @@ class Environment:
         self._on_gone = on_gone
         self._lifecycle = Lifecycle()
         self._api = RuntimeApi(self.feed, lambda: self._lifecycle.running_id)
+        self._server = GuestServer({RUNTIME_API: self._api})
         self._process = RuntimeProcess(guest, self.feed, lambda: self._last_id)
         self._deadline = Alarm(timers)
         self._run: Run | None = None
         self._last_id = ""
         self._started: asyncio.Future[EnvironmentStarted] = asyncio.get_running_loop().create_future()
-        self._perform = self._performers()
 
     async def start(self) -> EnvironmentStarted:
         """INIT, to its end; a failed one is no error. Raises ``SandboxError`` when the jail is gone."""
-        self._api.serve(self._guest.api_socket)
+        self._server.serve(self._guest.api_socket)
         self.feed(StartRequested())
         started = await self._started
         if self._lifecycle.state is State.CLOSED:
@@ -123,67 +128,65 @@ class Environment:
         await self._process.settled()
 
     def describe(self) -> dict[str, object]:
+        """For people: where it is, how it came to be there, and what its guest uses."""
         return {
-            "environment_id": self._job.environment_id,
-            "function": f"{self._job.version.name}:{self._job.version.version}",
-            **self._lifecycle.describe(),
+            **self._journal.describe(),
+            "state": self._lifecycle.state.value,
+            "request_id": self._lifecycle.request_id,
             "guest": self._guest.describe(),
         }
 
     def feed(self, event: Event) -> None:
         """Decide and do; raises ``Refused``."""
-        for command in self._lifecycle.handle(event):
-            self._perform[type(command)](command)
+        commands = self._lifecycle.handle(event)
+        self._journal.note(type(event).__name__, self._lifecycle.state, reason_of(event))
+        for command in commands:
+            self._perform(command)
 
-    def _performers(self) -> dict[type[Command], Callable[[Any], object]]:
-        """How each command is carried out; those that are one call are written here."""
-        return {
-            StartRuntime: self._start_runtime,
-            KillRuntime: lambda _: self._process.kill(then=self._api.forget),
-            ArmDeadline: self._arm,
-            DisarmDeadline: lambda _: self._deadline.stop(),
-            EndInit: self._end_init,
-            BeginInvocation: self._begin,
-            Deliver: lambda _: self._api.deliver(self._current().head(), self._current().invocation.payload or b"{}"),
-            Answer: self._answer,
-            ReportInitFailure: lambda command: self._journal.init_fails(command.phase, command.failure),
-            LogCrash: lambda command: self._journal.runtime_crashes(command.failure),
-            GiveUp: lambda command: self._current().give_up(self._job.environment_id, command.delivered),
-            CloseGuest: self._close_guest,
-            ReportGone: lambda command: self._on_gone(command.reason),
-        }
+    def _perform(self, command: Command) -> None:
+        match command:
+            case StartRuntime(phase, pause_s):
+                if not pause_s:
+                    self._journal.runtime_starts(phase)
+                self._process.start(self._job.command, pause_s)
+            case KillRuntime():
+                self._process.kill(then=self._server.forget)
+            case ArmDeadline(phase):
+                limit_s = self._job.init_timeout_s if phase is Phase.INIT else self._job.version.timeout_s
+                self._deadline.set(limit_s, lambda: self.feed(DeadlinePassed(timed_out(self._last_id, limit_s))))
+            case DisarmDeadline():
+                self._deadline.stop()
+            case EndInit(failure):
+                init_ms = self._journal.init_ends(failure)
+                self._started.set_result(EnvironmentStarted(self._job.environment_id, init_ms, failure is None))
+            case ReportInitFailure(phase, failed):
+                self._journal.init_fails(phase, failed)
+            case LogCrash(failed):
+                self._journal.runtime_crashes(failed)
+            case CloseGuest():
+                self._server.close()
+                self._journal.close()
+                self._process.close()
+            case ReportGone(reason):
+                self._on_gone(reason)
+            case BeginInvocation() | Deliver() | Answer() | GiveUp():
+                if self._run is None:
+                    raise RuntimeError(f"{command} is about an invocation, and there is none")
+                self._perform_on(self._run, command)
 
-    def _start_runtime(self, command: StartRuntime) -> None:
-        if not command.pause_s:
-            self._journal.runtime_starts(command.phase)
-        self._process.start(self._job.command, command.pause_s)
-
-    def _arm(self, command: ArmDeadline) -> None:
-        limit_s = self._job.init_timeout_s if command.phase is Phase.INIT else self._job.version.timeout_s
-        self._deadline.set(limit_s, lambda: self.feed(DeadlinePassed(timed_out(self._last_id, limit_s))))
-
-    def _end_init(self, command: EndInit) -> None:
-        init_ms = self._journal.init_ends(command.failure)
-        self._started.set_result(EnvironmentStarted(self._job.environment_id, init_ms, command.failure is None))
-
-    def _begin(self, _: BeginInvocation) -> None:
-        run = self._current()
-        self._last_id = run.invocation.request_id
-        run.begin()
-        self._journal.invocation_begins(self._last_id)
-
-    def _answer(self, command: Answer) -> None:
-        self._current().answer(command.result, min(self._guest.memory_peak_mb(), self._job.version.memory_mb))
-
-    def _close_guest(self, _: CloseGuest) -> None:
-        self._api.close()
-        self._journal.close()
-        self._process.close()
-
-    def _current(self) -> Run:
-        if self._run is None:
-            raise RuntimeError("a command about an invocation, and there is none")
-        return self._run
+    def _perform_on(self, run: Run, command: BeginInvocation | Deliver | Answer | GiveUp) -> None:
+        match command:
+            case BeginInvocation():
+                self._last_id = run.invocation.request_id
+                run.begin()
+                self._journal.invocation_begins(self._last_id)
+            case Deliver():
+                self._server.renew_credit()
+                self._api.deliver(run.head(), run.invocation.payload or b"{}")
+            case Answer(result):
+                run.answer(result, min(self._guest.memory_peak_mb(), self._job.version.memory_mb))
+            case GiveUp(delivered):
+                run.give_up(self._job.environment_id, delivered)
 
     def _conclude(self, run: Run) -> InvocationResult:
         """Log the end of an invocation, and make its result; the next may come."""
@@ -203,3 +206,34 @@ class Environment:
             self._conclude(run)
         else:
             self._run = None
+
+
+class UnrunnableEnvironment:
+    """An environment of a version that this node cannot run: it starts, and every invocation says why not.
+
+    AWS accepts such a function as well, and tells its caller at the invocation. It has neither jail nor process; the rest is as
+    with ``Environment``.
+    """
+
+    def __init__(self, environment_id: str, absent: RuntimeUnavailable, journal: Journal) -> None:
+        self._environment_id = environment_id
+        self._absent = absent
+        self._journal = journal
+
+    async def start(self) -> EnvironmentStarted:
+        self._journal.note("StartRequested", _UNRUNNABLE, self._absent.message)
+        return EnvironmentStarted(self._environment_id, init_ms=0.0, init_ok=False)
+
+    async def invoke(self, invocation: Invocation) -> InvocationResult:
+        """The failure, as a function error; not reusable, because the node may learn to run it."""
+        self._journal.invocation_begins(invocation.request_id)
+        failure = unavailable(invocation.request_id, self._absent.error_type, self._absent.message)
+        return self._journal.invocation_ends(
+            invocation.request_id, failure, Usage(0.0, 0), tail=invocation.tail, reusable=False
+        )
+
+    async def shutdown(self) -> None:
+        self._journal.close()
+
+    def describe(self) -> dict[str, object]:
+        return {**self._journal.describe(), "state": _UNRUNNABLE}

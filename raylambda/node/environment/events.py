@@ -98,6 +98,18 @@ Event = (
     | ShutdownRequested
 )
 
+
+def reason_of(event: Event) -> str:
+    """Why it happened, for people; empty where the event's name says it all."""
+    match event:
+        case InitErrorReported(failure) | RuntimeExited(failure) | DeadlinePassed(failure) | GuestLost(failure):
+            return failure.reason
+        case RuntimeAnswered(Failed() as failure):
+            return failure.reason
+        case _:
+            return ""
+
+
 # ---- commands -----------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +14,7 @@ from raylambda.node.sandbox.contract import RuntimeExit
 OUT_OF_MEMORY: Final = "Runtime.OutOfMemory"
 RESPONSE_TOO_LARGE: Final = f"maximum allowed payload size ({RESPONSE_PAYLOAD_BYTES} bytes)."
 
-_SIGNAL_NAMES: Final = {
+_SIGNAL_NAMES: Final[Mapping[int, str]] = {
     signal.SIGABRT: "aborted",
     signal.SIGBUS: "bus error",
     signal.SIGFPE: "floating point exception",
@@ -112,15 +113,10 @@ def _end_of(end: RuntimeExit) -> str:
     if end.could_not_start is not None:
         return end.could_not_start
     if end.signal is not None:
-        name = _SIGNAL_NAMES.get(signal.Signals(end.signal)) if _is_signal(end.signal) else None
-        return f"Runtime exited with error: signal: {name or f'signal {end.signal}'}"
+        return f"Runtime exited with error: signal: {_SIGNAL_NAMES.get(end.signal, f'signal {end.signal}')}"
     if end.exit_status:
         return f"Runtime exited with error: exit status {end.exit_status}"
     return "Runtime exited without providing a reason"
-
-
-def _is_signal(number: int) -> bool:
-    return number in signal.Signals._value2member_map_
 
 
 def _crash(request_id: str, error_type: str, text: str) -> str:

@@ -13,7 +13,6 @@ runtime.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -101,8 +100,7 @@ def _answer(_: Lifecycle, event: RuntimeAnswered) -> Commands:
 
 
 def _fail_init(_: Lifecycle, event: _Fatal) -> Commands:
-    failure = event.failure
-    return (DisarmDeadline(), ReportInitFailure(Phase.INIT, failure), KillRuntime(), EndInit(failure))
+    return (DisarmDeadline(), ReportInitFailure(Phase.INIT, event.failure), KillRuntime(), EndInit(event.failure))
 
 
 def _fail_restart(lifecycle: Lifecycle, event: _Fatal) -> Commands:
@@ -129,13 +127,11 @@ def _close_failing(lifecycle: Lifecycle, event: Event) -> Commands:
 
 
 def _lose_idle(_: Lifecycle, event: _Fatal) -> Commands:
-    failure = event.failure
-    return (DisarmDeadline(), CloseGuest(), ReportGone(failure.reason))
+    return (DisarmDeadline(), CloseGuest(), ReportGone(event.failure.reason))
 
 
 def _lose_init(_: Lifecycle, event: _Fatal) -> Commands:
-    failure = event.failure
-    return (DisarmDeadline(), ReportInitFailure(Phase.INIT, failure), CloseGuest(), EndInit(failure))
+    return (DisarmDeadline(), ReportInitFailure(Phase.INIT, event.failure), CloseGuest(), EndInit(event.failure))
 
 
 def _lose_running(_: Lifecycle, event: _Fatal) -> Commands:
@@ -228,24 +224,26 @@ HAS_INVOCATION: Final = frozenset(
 
 
 class Lifecycle:
-    """One environment's state; ``handle`` decides, the caller does. ``describe`` tells how it came to be there."""
+    """One environment's state; ``handle`` decides, the caller does."""
 
     def __init__(self) -> None:
-        self._story: deque[tuple[str, State]] = deque(maxlen=20)
         self.state = State.CREATED
         self.request_id: str | None = None
         self.verdict: Failed | None = None
 
     def handle(self, event: Event) -> Commands:
         """Take the event and return what has to be done, in order; raises ``Refused`` and then changes nothing."""
-        transition = _transition(self.state, type(event))
+        kind = type(event)
+        # an event that has no row of its own is its base's
+        transition = TRANSITIONS.get((self.state, kind)) or TRANSITIONS.get(
+            (self.state, cast(type[Event], kind.__base__))
+        )
         if transition is None:
             raise Refused(self.state, event)
         if type(event) is InvocationArrived:
             self.request_id = event.request_id
         commands = transition.commands if transition.decide is None else transition.decide(self, event)
         self.state = transition.target
-        self._story.append((type(event).__name__, self.state))
         if self.state not in HAS_INVOCATION:
             self.request_id = None
         return commands
@@ -261,15 +259,6 @@ class Lifecycle:
             raise AssertionError(f"{self.state} with the id {self.request_id}")
         if (self.verdict is not None) != (self.state is State.FAILING):
             raise AssertionError(f"{self.state} with the verdict {self.verdict}")
-
-    def describe(self) -> dict[str, object]:
-        story = [f"{event} -> {state}" for event, state in self._story]
-        return {"state": self.state.value, "request_id": self.request_id, "story": story}
-
-
-def _transition(state: State, event: type[Event]) -> Transition | None:
-    """An event that has no row of its own is its base's."""
-    return TRANSITIONS.get((state, event)) or TRANSITIONS.get((state, cast(type[Event], event.__base__)))
 
 
 def diagram() -> str:

@@ -33,7 +33,7 @@ _STAMP = ".prepared"
 _INSTALL_TIMEOUT_S = 180.0
 _READABLE_BY_ALL = 0o444
 
-Report = Callable[[str], None]
+Say = Callable[[str], object]
 
 
 class PackagesUnavailable(Exception):
@@ -51,10 +51,8 @@ def package_tree(root: Path, python: Interpreter) -> Path | None:
     return tree if (tree / _STAMP).is_file() else None
 
 
-def prepare(
-    pythons: Iterable[Interpreter], root: Path, report: Report, find_uv: Callable[[], str] = find_uv_bin
-) -> None:
-    """Make the trees that are missing or of another boto3, one line each to ``report``; safe to run twice at once."""
+def prepare(pythons: Iterable[Interpreter], root: Path, say: Say, find_uv: Callable[[], str] = find_uv_bin) -> None:
+    """Make the trees that are missing or of another boto3, one line each to ``say``; safe to run twice at once."""
     root.mkdir(parents=True, exist_ok=True)
     with (root / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -63,9 +61,9 @@ def prepare(
             try:
                 made = _prepare_one(python, root, find_uv)
             except PackagesUnavailable as problem:
-                report(f"{name}: runs without boto3: {problem}")
+                say(f"{name}: runs without boto3: {problem}")
             else:
-                report(f"{name}: boto3 {'prepared' if made else 'is ready'}")
+                say(f"{name}: boto3 {'prepared' if made else 'is ready'}")
 
 
 def _tree(root: Path, python: Interpreter) -> Path:
@@ -111,18 +109,14 @@ def _link(found: Distribution, tree: Path) -> None:
             continue
         source, target = Path(str(found.locate_file(file))), tree / file
         target.parent.mkdir(parents=True, exist_ok=True)
-        _link_or_copy(source, target)
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    if source.stat().st_mode & _READABLE_BY_ALL == _READABLE_BY_ALL:
+        if source.stat().st_mode & _READABLE_BY_ALL != _READABLE_BY_ALL:
+            shutil.copy2(source, target)
+            target.chmod(0o644)
+            continue
         try:
             os.link(source, target)
         except OSError:
             shutil.copy2(source, target)
-    else:
-        shutil.copy2(source, target)
-        target.chmod(0o644)
 
 
 def _install(tree: Path, python: Interpreter, uv: str) -> None:
@@ -159,11 +153,9 @@ def main(arguments: list[str]) -> None:
     places = SearchPlaces.of_this_node(os.environ)
     found = [find_python((3, minor), places) for minor in PYTHON_MINORS]
     os.umask(0o022)  # guests are other users
-    prepare([python for python in found if python is not None], options.root, _say)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    prepare(
+        [python for python in found if python is not None], options.root, lambda line: sys.stdout.write(f"{line}\n")
+    )
 
 
 if __name__ == "__main__":

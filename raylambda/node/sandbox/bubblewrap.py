@@ -19,7 +19,7 @@ import hashlib
 import os
 import shutil
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -35,7 +35,7 @@ from raylambda.node.sandbox.contract import (
     SandboxError,
 )
 from raylambda.node.sandbox.guest import launch_guest
-from raylambda.node.sandbox.limits.limits import MEGABYTE, LimitsFactory
+from raylambda.node.sandbox.limits.contract import MEGABYTE, LimitsFactory
 from raylambda.node.sandbox.limits.memory_watch import MemoryWatch
 from raylambda.node.sandbox.network.contract import Network, NetworkSlot, NetworkUnavailable
 from raylambda.node.sandbox.process_one import Launch
@@ -107,20 +107,20 @@ class BubblewrapSandbox:
 
     async def launch(self, spec: GuestSpec, output: OutputSink) -> Guest:
         try:
-            slot = await self._network.acquire()
+            slot = await self._network.take()
         except NetworkUnavailable as error:
             raise SandboxError(str(error)) from error
         try:
-            limits = self._limits.limits(spec.environment_id, spec.memory_mb, spec.ephemeral_mb)
+            limits = self._limits.make(spec.environment_id, spec.memory_mb, spec.ephemeral_mb)
             folders = self._etc.folder(slot.files)
         except OSError as error:
-            await self._network.release(slot)
+            await self._network.give_back(slot)
             raise SandboxError(f"the jail cannot be made: {error}") from error
         with _pipe_with(self._filter) as filter_fd:
             launch = Launch(
                 argv=lambda control: self._argv(spec, slot, folders, control, filter_fd),
                 limits=limits,
-                release=lambda: self._network.release(slot),
+                give_back=lambda: self._network.give_back(slot),
                 pass_fds=() if filter_fd is None else (filter_fd,),
                 env={"PATH": os.environ.get("PATH", os.defpath)},
             )
@@ -153,7 +153,7 @@ class BubblewrapSandbox:
 def init_command(spec: GuestSpec, control: int, port: int, bootstrap: str = BOOTSTRAP_TARGET) -> list[str]:
     """The command line of process 1, as the guest sees it."""
     command = [_seen_inside(spec), "-I", "-S", f"{bootstrap}/init.py", str(control), str(port)]
-    return [*command, "--preload"] if spec.preload else command
+    return [*command, "--forked"] if spec.forked else command
 
 
 def _seen_inside(spec: GuestSpec) -> str:
@@ -218,19 +218,15 @@ def _guest_arguments(spec: GuestSpec) -> list[str]:
     binds = {"/var/task": str(spec.code_tree), BOOTSTRAP_TARGET: str(BOOTSTRAP_SOURCE)}
     binds |= {mount.target: str(mount.source) for mount in spec.mounts if mount.target != "/usr"}
     arguments = ["--perms", "1777", "--size", str(spec.ephemeral_mb * MEGABYTE), "--tmpfs", "/tmp"]  # noqa: S108
-    for folder in ("/opt", *_parents(binds)):
+    # outermost first; bubblewrap would make the folders above its binds for root only
+    above = {str(parent) for target in binds for parent in Path(target).parents} - {"/", "/usr"}
+    for folder in ("/opt", *sorted(above)):
         arguments += ["--dir", folder]
     for target, source in binds.items():
         arguments += ["--ro-bind", source, target]
     for device in spec.devices:
         arguments += ["--dev-bind", device, device]
     return [*arguments, "--remount-ro", "/dev", "--remount-ro", "/"]
-
-
-def _parents(targets: Iterable[str]) -> list[str]:
-    """The folders above ``targets``, outermost first; bubblewrap would make them for root only."""
-    folders = {str(parent) for target in targets for parent in Path(target).parents if str(parent) not in {"/", "/usr"}}
-    return sorted(folders)
 
 
 class EtcFolders:

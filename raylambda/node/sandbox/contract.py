@@ -49,8 +49,8 @@ class GuestSpec:
     """What to build a jail from. ``mounts`` are the runtime's own (interpreter, bootstrap, packages).
 
     ``init_interpreter`` is the Python, as seen on the node, that runs process 1; it lies under one of ``mounts``.
-    With ``preload`` process 1 imports the Python runtime while the host is still busy with the jail, for commands with
-    ``fork_bootstrap``; without it, at the first such command.
+    ``forked``: its runtime processes will be forks of process 1, which so imports the Python runtime while the host is still busy
+    with the jail; without it, at the first command that is ``forked``.
     """
 
     environment_id: str
@@ -60,20 +60,20 @@ class GuestSpec:
     init_interpreter: str
     mounts: Sequence[Mount] = ()
     devices: Sequence[str] = ()
-    preload: bool = False
+    forked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RuntimeCommand:
     """One runtime process: ``argv`` and the whole environment, as the guest sees them.
 
-    With ``fork_bootstrap`` process 1 forks itself into the Python runtime loop instead of executing ``argv``.
+    With ``forked`` it is a fork of process 1 that goes into the Python runtime loop, instead of executing ``argv``.
     """
 
     argv: Sequence[str]
     env: Mapping[str, str]
     cwd: str = "/var/task"
-    fork_bootstrap: bool = False
+    forked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,9 @@ class Guest(Protocol):
         """The most memory that the guest has used since ``run``, in MB, without the files in its /tmp."""
         ...
 
-    def describe(self) -> dict[str, object]: ...
+    def describe(self) -> dict[str, object]:
+        """For people: the number of process 1 on the node, what the guest uses, and whether it has ended."""
+        ...
 
 
 class Sandbox(Protocol):

@@ -27,7 +27,7 @@ class Hello:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class NoSocket:
     """Process 1 has no Runtime API socket, because of ``reason``."""
 
     reason: str
@@ -39,7 +39,7 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class NotStarted:
     """The runtime process could not be started, because of ``reason``."""
 
     reason: str
@@ -59,18 +59,18 @@ class Killed:
     """Process 1 is alone."""
 
 
-Report = Hello | Refused | Started | Failed | Exited | Killed
+Report = Hello | NoSocket | Started | NotStarted | Exited | Killed
 _PLAIN: Final[Mapping[bytes, type[Hello | Started | Killed]]] = {
     b"hello": Hello,
     b"started": Started,
     b"killed": Killed,
 }
-_WITH_REASON: Final[Mapping[bytes, type[Refused | Failed]]] = {b"refused": Refused, b"failed": Failed}
+_WITH_REASON: Final[Mapping[bytes, type[NoSocket | NotStarted]]] = {b"no-socket": NoSocket, b"not-started": NotStarted}
 
 
 def encode_run(command: RuntimeCommand) -> bytes:
     """The frame for ``command``; raises ``ValueError`` when a string holds NUL, which no process can be given."""
-    how = b"fork" if command.fork_bootstrap else b"exec"
+    how = b"forked" if command.forked else b"executed"
     fields = [b"run", os.fsencode(command.cwd), how, b"%d" % len(command.argv)]
     fields += map(os.fsencode, command.argv)
     fields += (_bytes(name) + b"=" + _bytes(value) for name, value in command.env.items())

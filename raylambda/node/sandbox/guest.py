@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from raylambda.node.sandbox.contract import GuestSpec, OutputSink, RuntimeCommand, RuntimeExit, SandboxError
-from raylambda.node.sandbox.control_protocol import KILL, Exited, Failed, Killed, Started, encode_run
-from raylambda.node.sandbox.limits.limits import MEGABYTE
+from raylambda.node.sandbox.control_protocol import KILL, Exited, Killed, NotStarted, Started, encode_run
+from raylambda.node.sandbox.limits.contract import MEGABYTE
 from raylambda.node.sandbox.limits.memory_watch import MemoryWatch, Watch
 from raylambda.node.sandbox.output import OutputPipe
 from raylambda.node.sandbox.process_one import Launch, ProcessOne
@@ -22,7 +22,7 @@ async def launch_guest(spec: GuestSpec, launch: Launch, sink: OutputSink, watch:
     try:
         guest = ConfinedGuest(spec, launch, sink, watch)
     except OSError as error:
-        await launch.free()
+        await launch.give_back_all()
         raise SandboxError(f"the jail cannot be made: {error}") from error
     try:
         await guest.start()
@@ -59,7 +59,7 @@ class ConfinedGuest:
         return f"{host}:{port}"
 
     async def start(self) -> None:
-        """Start process 1 and confine it; raises ``SandboxError`` with what the jail's program wrote."""
+        """Start process 1 and put it under its limits, before it has started anything; raises ``SandboxError`` with what the jail's program wrote."""
         try:
             self._init_pid = await self._process_one.start(self._output.write_end)
             self._output.guest_has_it()
@@ -84,8 +84,8 @@ class ConfinedGuest:
         except ValueError as error:
             self._settle(RuntimeExit(could_not_start=str(error)))
             return
-        answer = await self._process_one.ask(frame, Started, Failed)
-        if isinstance(answer, Failed):
+        answer = await self._process_one.ask(frame, Started, NotStarted)
+        if isinstance(answer, NotStarted):
             self._settle(RuntimeExit(could_not_start=answer.reason))
 
     async def exited(self) -> RuntimeExit:
@@ -112,7 +112,6 @@ class ConfinedGuest:
 
     def describe(self) -> dict[str, object]:
         return {
-            "environment_id": self._spec.environment_id,
             "process_1": self._init_pid,
             "memory_mb": self._watch.last_bytes // MEGABYTE,
             "memory_peak_mb": -(-self._watch.peak_bytes // MEGABYTE),
@@ -126,18 +125,18 @@ class ConfinedGuest:
         await self._process_one.gone()
         self._output.close()
         self._process_one.close()
-        await self._launch.free()
+        await self._launch.give_back_all()
 
     def _on_exited(self, report: Exited) -> None:
-        oom_kills = self._launch.limits.oom_kills()
-        out_of_memory = report.signal == signal.SIGKILL and (
-            self._over_limit == "memory" or oom_kills > self._oom_kills_before
-        )
+        out_of_memory = report.signal == signal.SIGKILL and self._out_of_memory()
         self._settle(RuntimeExit(report.status, report.signal, out_of_memory))
 
     def _on_end(self, reason: str) -> None:
-        out_of_memory = self._over_limit == "memory" or self._launch.limits.oom_kills() > self._oom_kills_before
-        self._settle(RuntimeExit(signal=signal.SIGKILL, out_of_memory=out_of_memory, guest_ended=True))
+        self._settle(RuntimeExit(signal=signal.SIGKILL, out_of_memory=self._out_of_memory(), guest_ended=True))
+
+    def _out_of_memory(self) -> bool:
+        """Whether a process of the guest was killed for memory since ``run``, by the watch or by the kernel."""
+        return self._over_limit == "memory" or self._launch.limits.oom_kills() > self._oom_kills_before
 
     def _settle(self, end: RuntimeExit) -> None:
         """Record the end of the runtime process, after everything that it has written."""
@@ -152,7 +151,7 @@ class ConfinedGuest:
 
 
 def _confine(init_pid: int, launch: Launch) -> None:
-    """Put process 1 under its limits, before it has started anything; raises ``OSError``."""
+    """Put process 1 under its limits; raises ``OSError``."""
     launch.limits.admit(init_pid)
     with contextlib.suppress(OSError):  # where our own score may not be lowered, process 1 keeps it
         Path(f"/proc/{init_pid}/oom_score_adj").write_text("0")

@@ -17,7 +17,7 @@ from typing import Final
 
 from raylambda.node.sandbox.contract import BOOTSTRAP_SOURCE, Guest, GuestSpec, Isolation, OutputSink, SandboxError
 from raylambda.node.sandbox.guest import launch_guest
-from raylambda.node.sandbox.limits.limits import LimitsFactory
+from raylambda.node.sandbox.limits.contract import LimitsFactory
 from raylambda.node.sandbox.limits.memory_watch import MemoryWatch
 from raylambda.node.sandbox.process_one import Launch
 
@@ -45,11 +45,11 @@ class ProcessSandbox:
     async def launch(self, spec: GuestSpec, output: OutputSink) -> Guest:
         try:
             folder = Path(tempfile.mkdtemp(dir=self._folders))
-            limits = self._limits.limits(spec.environment_id, spec.memory_mb, spec.ephemeral_mb)
+            limits = self._limits.make(spec.environment_id, spec.memory_mb, spec.ephemeral_mb)
         except OSError as error:
             raise SandboxError(f"the guest cannot be made: {error}") from error
 
-        async def release() -> None:
+        async def give_back() -> None:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
         def argv(control: int) -> list[str]:
@@ -62,10 +62,10 @@ class ProcessSandbox:
                 "0",
                 "--adopt",
             ]
-            return [*command, "--preload"] if spec.preload else command
+            return [*command, "--forked"] if spec.forked else command
 
         environment = {"PATH": os.defpath, "LANG": "C.UTF-8"}
-        launch = Launch(argv, limits, release, env=environment, guest_env={"TMPDIR": str(folder)}, grace_s=GRACE_S)
+        launch = Launch(argv, limits, give_back, env=environment, guest_env={"TMPDIR": str(folder)}, grace_s=GRACE_S)
         guest = await launch_guest(spec, launch, output, self._watch)
         self._guests.add(guest)
         return guest

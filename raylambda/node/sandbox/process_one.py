@@ -12,16 +12,16 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from raylambda.node.sandbox.child import Child
 from raylambda.node.sandbox.contract import SandboxError
-from raylambda.node.sandbox.control_protocol import Exited, Hello, Refused, Report, Started
+from raylambda.node.sandbox.control_protocol import Exited, Hello, NoSocket, Report, Started
 from raylambda.node.sandbox.control_socket import ControlSocket
-from raylambda.node.sandbox.limits.limits import GuestLimits
+from raylambda.node.sandbox.limits.contract import GuestLimits
 
 HELLO_S: Final = 20.0
 ANSWER_S: Final = 10.0
@@ -32,22 +32,22 @@ END_S: Final = 10.0
 class Launch:
     """How to start a guest. ``argv`` makes the command line from the number of the control descriptor; the limits go before it.
 
-    ``release`` frees what the isolation took for this guest, after its end. ``grace_s`` is how long process 1 may clean up by
+    ``give_back`` frees what the isolation took for this guest, after its end. ``grace_s`` is how long process 1 may clean up by
     itself before it is killed. ``guest_env`` has variables that the isolation sets for every runtime process.
     """
 
     argv: Callable[[int], Sequence[str]]
     limits: GuestLimits
-    release: Callable[[], Awaitable[None]]
+    give_back: Callable[[], Awaitable[None]]
     pass_fds: Sequence[int] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     guest_env: Mapping[str, str] = field(default_factory=dict)
     grace_s: float = 0.0
 
-    async def free(self) -> None:
+    async def give_back_all(self) -> None:
         """Give back the limits and what the isolation took; no process of the guest is left."""
-        await self.limits.release()
-        await self.release()
+        await self.limits.give_back()
+        await self.give_back()
 
 
 class ProcessOne:
@@ -59,7 +59,7 @@ class ProcessOne:
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self._control = ControlSocket(self._on_report, self.end)
-        self._child: Child | None = None
+        self._child: _Child | None = None
         self._init: int | None = None  # pidfd
         self._turn = asyncio.Lock()
         self._awaited: tuple[type[Report], ...] = ()
@@ -77,16 +77,16 @@ class ProcessOne:
         """Start the jail's program and wait for the hello; returns the process id of process 1. Raises ``SandboxError``."""
         argv = [*self._launch.limits.argv_prefix(), *self._launch.argv(self._control.theirs.fileno())]
         descriptors = (*self._launch.pass_fds, self._control.theirs.fileno())
-        answer = self._expect(Hello, Refused)
+        answer = self._expect(Hello, NoSocket)
         try:
-            self._child = Child(argv, output, descriptors, self._launch.env)
+            self._child = _Child(argv, output, descriptors, self._launch.env)
         except OSError as error:
             self.end("it was never started")
             raise SandboxError(f"{argv[0]} does not start: {error.strerror}") from error
         self._control.guest_has_it()
         self._child.ended.add_done_callback(lambda ended: self.end(f"its first process ended with {ended.result()}"))
         report = await self._settled(answer, HELLO_S)
-        if isinstance(report, Refused) or self._control.init_pid is None:
+        if isinstance(report, NoSocket) or self._control.init_pid is None:
             raise SandboxError(f"no Runtime API socket: {report}")
         self._init = _open_process(self._control.init_pid, self._child.pid)
         return self._control.init_pid
@@ -162,6 +162,43 @@ class ProcessOne:
             self._answer.set_result(report)
         else:
             self.end(f"process 1 misbehaved: it sent an unasked {type(report).__name__}")
+
+
+class _Child:
+    """A program of ours and its end, without threads: started by vfork, watched by a pidfd. It must be started in the loop's own thread: the kernel ends it when that thread ends."""
+
+    def __init__(self, argv: Sequence[str], output: int, pass_fds: Sequence[int], env: Mapping[str, str]) -> None:
+        """Start ``argv``; raises ``OSError``. ``output`` takes its stdout and stderr."""
+        self._loop = asyncio.get_running_loop()
+        self._process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=pass_fds,
+            env=env,
+            cwd="/",
+            start_new_session=True,
+        )
+        self.ended: asyncio.Future[int] = self._loop.create_future()
+        self._watch = os.pidfd_open(self._process.pid)
+        self._loop.add_reader(self._watch, self._on_end)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def kill(self) -> None:
+        """End it if it still runs."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    def _on_end(self) -> None:
+        self._loop.remove_reader(self._watch)
+        os.close(self._watch)
+        status = self._process.wait()
+        if not self.ended.done():
+            self.ended.set_result(status)
 
 
 def _open_process(pid: int, jail_pid: int) -> int:

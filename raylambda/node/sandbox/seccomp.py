@@ -120,7 +120,8 @@ def filter_program(machine: str | None = None) -> bytes:
     column = _column(machine)
     rows = [
         _row(_LOAD_WORD, _ARCHITECTURE_OFFSET),
-        *_unless_equal(AUDIT_ARCHITECTURES[machine], errno.ENOSYS),
+        _row(_JUMP_EQUAL, AUDIT_ARCHITECTURES[machine], 1, 0),
+        _fail(errno.ENOSYS),
         _row(_LOAD_WORD, _NUMBER_OFFSET),
     ]
     if machine == "x86_64":
@@ -145,10 +146,6 @@ def _row(code: int, value: int, when_true: int = 0, when_false: int = 0) -> byte
 
 def _fail(number: int) -> bytes:
     return _row(_RETURN, _ERROR | number)
-
-
-def _unless_equal(value: int, number: int) -> list[bytes]:
-    return [_row(_JUMP_EQUAL, value, 1, 0), _fail(number)]
 
 
 def _when_call(number: int, rows: list[bytes]) -> list[bytes]:

@@ -10,12 +10,14 @@ import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from raylambda.model.environment import (
     EnvironmentExited,
     EnvironmentStopped,
+    HostUnfit,
     LogLines,
     NoSuchEnvironment,
     StartEnvironment,
@@ -23,10 +25,14 @@ from raylambda.model.environment import (
 )
 from raylambda.model.function import FunctionVersion
 from raylambda.model.ray_options import RayOptions
-from raylambda.node.host import EnvironmentBusy, Host, HostParts, HostSettings
+from raylambda.node.environment.environment import EnvironmentBusy
+from raylambda.node.host import Host
 from raylambda.node.host_folder import HostFolder
-from raylambda.node.runtimes.catalog import Catalog, RuntimePlan, RuntimeUnavailable, View
-from raylambda.node.sandbox.contract import Mount
+from raylambda.node.host_parts import HostParts, HostSettings
+from raylambda.node.launch import LaunchSettings
+from raylambda.node.runtimes.catalog import Catalog
+from raylambda.node.runtimes.plan import RuntimePlan, RuntimeUnavailable, View
+from raylambda.node.sandbox.contract import Mount, SandboxError
 from raylambda.node.trees import CodeTrees
 from raylambda.testing.clock import ManualClock
 from raylambda.testing.sandbox import FakeSandbox, Script, exits, hangs, loses_jail, next_event, respond, writes
@@ -44,6 +50,8 @@ def a_package() -> bytes:
 
 
 PACKAGE = a_package()
+NOW = "2027-01-15T08:00:00.000Z"
+"""The manual clock's beginning."""
 
 
 class FakeCatalog(Catalog):
@@ -69,15 +77,14 @@ class House:
         self.clock = ManualClock()
         self.timers = ManualTimers(self.clock)
         self.sandbox = FakeSandbox()
-        self.settings = HostSettings(
-            host_id="h1", state_dir=folder, node_id="n1", poll_s=0.02, batch_s=0.0, function_env={"OPERATOR": "1"}
-        )
+        self.settings = HostSettings(host_id="h1", state_dir=folder, node_id="n1", poll_s=0.02, batch_s=0.0)
         self.parts = HostParts(
             self.sandbox,
             CodeTrees(folder / "code"),
             FakeCatalog(),
             "n1",
             HostFolder.claim(self.settings.own_dir),
+            LaunchSettings(function_env={"OPERATOR": "1"}),
             clock=self.clock,
             timers=self.timers,
         )
@@ -108,6 +115,16 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     await house.host.close()
 
 
+async def test_a_node_that_cannot_isolate_is_unfit_for_a_host(house: House) -> None:
+    async def gather(_: HostSettings) -> HostParts:
+        raise SandboxError("bubblewrap is not installed")
+
+    with pytest.raises(HostUnfit, match=r"^bubblewrap is not installed$") as caught:
+        await Host(house.settings, gather).open()
+
+    assert isinstance(caught.value.__cause__, SandboxError)
+
+
 async def test_a_host_says_what_it_is(house: House) -> None:
     facts = await house.host.facts()
 
@@ -130,7 +147,7 @@ async def test_the_runtime_gets_its_command_and_variables(house: House) -> None:
     await house.host.start(a_start())
 
     command = house.sandbox.guests[0].runtimes[0].command
-    assert (command.argv, command.fork_bootstrap, command.cwd) == (("run",), True, "/var/task")
+    assert (command.argv, command.forked, command.cwd) == (("run",), True, "/var/task")
     assert command.env["AWS_LAMBDA_RUNTIME_API"] == house.sandbox.guests[0].api_address
     assert (command.env["OPERATOR"], command.env["R"], command.env["_HANDLER"]) == ("1", "1", "app.handler")
 
@@ -358,7 +375,7 @@ async def test_a_flood_of_lines_is_cut_and_told(house: House) -> None:
 
 
 async def test_packages_of_the_runtime_env_are_mounted_and_importable(house: House) -> None:
-    house.host._parts = replace(house.parts, packages=(Path("/ray/site-packages"),))
+    house.host._parts = replace(house.parts, launching=LaunchSettings(packages=(Path("/ray/site-packages"),)))
     await house.host.start(a_start(environment={"PYTHONPATH": "/own"}))
 
     guest = house.sandbox.guests[0]
@@ -367,7 +384,7 @@ async def test_packages_of_the_runtime_env_are_mounted_and_importable(house: Hou
 
 
 async def test_a_function_with_gpus_sees_those_of_its_host(house: House) -> None:
-    house.host._parts = replace(house.parts, gpu_ids=("2", "3"))
+    house.host._parts = replace(house.parts, launching=LaunchSettings(gpu_ids=("2", "3")))
     await house.host.start(a_start(ray_options=RayOptions(num_gpus=2)))
 
     assert house.sandbox.guests[0].runtimes[0].command.env["CUDA_VISIBLE_DEVICES"] == "2,3"
@@ -390,11 +407,39 @@ async def test_a_host_describes_its_environments(house: House) -> None:
 
     assert described["environments"] == [
         {
+            "account": "123456789012",
+            "region": "us-east-1",
+            "function": "hello",
+            "version": "$LATEST",
             "environment_id": "e1",
-            "function": "hello:$LATEST",
             "state": "Ready",
             "request_id": None,
-            "story": ["StartRequested -> Initializing", "RuntimeAsksNext -> Ready"],
+            "story": [f"{NOW} StartRequested -> Initializing", f"{NOW} RuntimeAsksNext -> Ready"],
             "guest": {"fake": True, "processes": 1},
         }
     ]
+
+
+async def test_the_story_says_why(house: House) -> None:
+    house.scripts([exits(3)])
+    await house.host.start(a_start())
+
+    [environment] = await environments(house.host)
+
+    assert environment["story"][1] == (f"{NOW} RuntimeExited (Runtime exited with error: exit status 3) -> Resetting")
+
+
+async def test_an_environment_that_cannot_run_has_the_same_story_for_people(house: House) -> None:
+    await house.host.start(a_start("e1", runtime="java21"))
+    await house.host.start(a_start("e2"))
+
+    unrunnable, other = await environments(house.host)
+
+    assert set(unrunnable) == set(other) - {"request_id", "guest"}
+    assert (unrunnable["environment_id"], unrunnable["state"]) == ("e1", "Unrunnable")
+    assert unrunnable["story"] == [f"{NOW} StartRequested (This node has nothing to run java21 with.) -> Unrunnable"]
+
+
+async def environments(host: Host) -> list[dict[str, Any]]:
+    described: Any = await host.describe()
+    return list(described["environments"])

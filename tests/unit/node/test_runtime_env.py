@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from raylambda.node.runtime_env import mounts, runtime_env_packages, with_packages
+from raylambda.node.runtime_env import package_mounts, runtime_env_packages, with_packages
 
 PIP = "/tmp/ray/session_1/runtime_resources/pip/4f1c/virtualenv/lib/python3.11/site-packages"
 UV = "/tmp/ray/session_1/runtime_resources/uv/4f1c/virtualenv/lib/python3.11/site-packages"
@@ -22,7 +22,7 @@ def test_modules_that_ray_ships_for_the_job_are_not_taken() -> None:
 
 
 RAYS_PYTHON = f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}"
-PLACES = [mount.target for mount in mounts((Path(PIP),))]
+PLACES = [mount.target for mount in package_mounts((Path(PIP),))]
 
 
 def search_path(listed: str, runtime: str = RAYS_PYTHON) -> str:

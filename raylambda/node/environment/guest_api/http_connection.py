@@ -1,7 +1,7 @@
 """One connection of a guest, and the replies on it.
 
 A peer that breaks the rules loses its connection, and nothing else happens. There is no task and no future per request: a
-request that has come to its end goes to ``Service.handle``, which answers at once, or later (the long poll).
+request that has come to its end goes to ``Server.handle``, which answers at once, or later (the long poll).
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _REASONS: Final = {
 }
 
 
-class Service(Protocol):
-    """What a connection serves. ``truncated`` is the reply to a request whose end never came."""
+class Server(Protocol):
+    """Whose connections they are. ``truncated`` is the reply to a request whose end never came."""
 
     truncated: bytes
 
@@ -64,10 +64,10 @@ def reply(status: int, body: bytes, content_type: str = "application/json") -> b
 
 
 class Connection(asyncio.Protocol):
-    """The service may call ``answer`` (once for each ``None`` of ``handle``), ``forget_body``, ``pause``, ``resume`` and ``abort``."""
+    """The server may call ``answer`` (once for each ``None`` of ``handle``), ``forget_body``, ``pause``, ``resume`` and ``abort``."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, server: Server) -> None:
+        self._server = server
         self._reader = RequestReader(self._begin, self._serve)
         self._transport: asyncio.Transport | None = None
         self._closes = False
@@ -112,19 +112,19 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        if not self._service.opened(self):
+        if not self._server.opened(self):
             self._transport.abort()
             self._transport = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._transport is not None:
             self._transport = None
-            self._service.closed(self)
+            self._server.closed(self)
 
     def eof_received(self) -> None:
         """A client that will send no more is gone for us; asyncio closes the connection then."""
         if self._reader.in_request and self._transport is not None:
-            self._transport.write(self._service.truncated)
+            self._transport.write(self._server.truncated)
         self.connection_lost(None)
 
     def data_received(self, data: bytes) -> None:
@@ -151,12 +151,12 @@ class Connection(asyncio.Protocol):
     def _begin(self, request: Request) -> int:
         if request.headers.get(b"expect", b"").lower() == b"100-continue" and self._transport is not None:
             self._transport.write(_CONTINUE)
-        return self._service.body_limit(self, request)
+        return self._server.body_limit(self, request)
 
     def _serve(self, request: Request) -> None:
         self._closes = request.last
         self._reader.expects = False
-        answer = self._service.handle(self, request)
+        answer = self._server.handle(self, request)
         if answer is not None:
             self.answer(answer)
 

@@ -1,21 +1,15 @@
 """The Runtime API 2018-06-01 (lambda-reference.md 8), served to one environment from the host's own event loop.
 
-The listening socket comes out of the jail, so whoever reaches it is a process of this guest. ``RuntimeApi`` reads and
-writes; what a request means for the environment is decided by its life cycle: every state-changing request becomes an
-event, and a refused event becomes the documented 403.
-
-A guest cannot make the host work for others less: connections are few, requests cost credit that invocations earn, and at
-most one answer is being received at a time.
+What a request means for the environment is decided by its life cycle: every state-changing request becomes an event, and a
+refused event becomes the documented 403. How requests come is the business of ``server.py``.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import json
 import re
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -32,21 +26,15 @@ from raylambda.node.environment.failures import (
 )
 from raylambda.node.environment.guest_api.http_connection import Connection, reply
 from raylambda.node.environment.guest_api.http_request import Request
-from raylambda.node.environment.guest_api.listener import Listener
+from raylambda.node.environment.guest_api.server import NOT_FOUND, TRUNCATED, error_reply
 from raylambda.node.environment.lifecycle import Refused, State
 
-CONNECTIONS: Final = 32
-"""Open at once; a runtime needs one or two, ten extensions a few more."""
-CREDIT: Final = 1000
-"""Requests and connections without an invocation between them; an invocation needs two requests."""
-CREDIT_WAIT_S: Final = 0.05
-"""Without credit, each connection is served once in this time."""
-
-_VERSION: Final = "/2018-06-01"
-_INVOCATION: Final = f"{_VERSION}/runtime/invocation/"
+RUNTIME_API: Final = "2018-06-01"
+"""The first part of its paths."""
+_INVOCATION: Final = f"/{RUNTIME_API}/runtime/invocation/"
 _NEXT: Final = f"{_INVOCATION}next"
-_INIT_ERROR: Final = f"{_VERSION}/runtime/init/error"
-_PING: Final = f"{_VERSION}/ping"
+_INIT_ERROR: Final = f"/{RUNTIME_API}/runtime/init/error"
+_PING: Final = f"/{RUNTIME_API}/ping"
 
 _ERROR_TYPE: Final = b"lambda-runtime-function-error-type"
 _ERROR_BODY: Final = b"lambda-runtime-function-error-body"
@@ -55,20 +43,12 @@ _ERROR_CAUSE_JSON: Final = "application/vnd.aws.lambda.error.cause+json"
 _ERROR_TYPES: Final = re.compile(r"(?:Runtime|Function)\.[A-Z][a-zA-Z]+")
 _CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x1f\x7f]+")
 
-
-def _error(status: int, error_type: str, message: str) -> bytes:
-    body = json.dumps({"errorMessage": message, "errorType": error_type}, separators=(",", ":"))
-    return reply(status, body.encode())
-
-
 _ACCEPTED: Final = reply(202, b'{"status":"OK"}\n')
 _PONG: Final = reply(200, b"pong", "text/plain; charset=utf-8")
-_NOT_FOUND: Final = reply(404, b"404 page not found\n", "text/plain; charset=utf-8")
 _BAD_METHOD: Final = reply(405, b"", "text/plain; charset=utf-8")
-_INVALID_ID: Final = _error(400, "InvalidRequestID", "Invalid request ID")
-_INVALID_MODE: Final = _error(400, "InvalidFunctionResponseMode", "Invalid function response mode")
-_TRUNCATED: Final = _error(400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
-_TOO_LARGE: Final = _error(
+_INVALID_ID: Final = error_reply(400, "InvalidRequestID", "Invalid request ID")
+_INVALID_MODE: Final = error_reply(400, "InvalidFunctionResponseMode", "Invalid function response mode")
+_TOO_LARGE: Final = error_reply(
     413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size ({RESPONSE_PAYLOAD_BYTES} bytes)."
 )
 
@@ -86,7 +66,7 @@ _RUNTIME_STATES: Final = {
 def _refused(state: State, target: str) -> bytes:
     start = _RUNTIME_STATES.get(state, "Exited")
     text = f"State transition from {start} to {target} failed for runtime. Error: State transition is not allowed"
-    return _error(403, "InvalidStateTransition", text)
+    return error_reply(403, "InvalidStateTransition", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,98 +108,47 @@ RuntimeEvent = RuntimeAsksNext | RuntimeAnswered | InitErrorReported
 
 
 class RuntimeApi:
-    """The server of one environment; a ``Service`` of its connections.
+    """A ``GuestApi``.
 
     ``feed`` takes what the runtime does, and raises ``Refused``; it may call ``deliver`` before it returns. ``running_id`` gives
     the id of the invocation that may be answered now.
     """
 
-    truncated = _TRUNCATED
-
     def __init__(self, feed: Callable[[RuntimeEvent], None], running_id: Callable[[], str | None]) -> None:
         self._feed = feed
         self._running_id = running_id
-        self._connections: set[Connection] = set()
         self._waiting: Connection | None = None
         self._undelivered: tuple[bytes, bytes] | None = None
-        self._uploading: Connection | None = None
-        self._credit = CREDIT
-        self._listener: Listener | None = None
-        self._handlers: dict[str, Callable[[Connection, Request], bytes | None]] = {
+        self._operations: dict[str, Callable[[Connection, Request], bytes | None]] = {
             f"GET {_PING}": lambda _, __: _PONG,
             f"GET {_NEXT}": self._next,
             f"POST {_INIT_ERROR}": self._init_error,
         }
 
-    def serve(self, listening: socket.socket) -> None:
-        """Serve the connections of ``listening``, which stays its owner's to close."""
-        self._listener = Listener(listening, lambda: Connection(self), self._take_credit)
-
     def deliver(self, head: EventHead, payload: bytes) -> None:
         """Answer the ``next`` that waits, or the next one if the connection that waited has just been lost."""
         waiting, self._waiting = self._waiting, None
-        self._credit = CREDIT
         event = (head.encode(len(payload)), payload)
         delivered = waiting is not None and waiting.answer(*event)
         self._undelivered = None if delivered else event
 
-    def forget(self) -> None:
-        """Drop all connections, those not yet accepted too: their processes are dead, what they sent is stale."""
-        if self._listener is not None:
-            self._listener.drain()
-        self._waiting = self._uploading = self._undelivered = None
-        for connection in tuple(self._connections):
-            connection.abort()
-        self._connections.clear()
-        self._credit = CREDIT
+    # ---- the server's API
 
-    def close(self) -> None:
-        """Serve no more."""
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
-        self.forget()
+    def body_limit(self, request: Request) -> int:
+        path = request.path
+        answers = path.startswith(_INVOCATION) and path[len(_INVOCATION) :].partition("/")[0] == self._running_id()
+        return RESPONSE_PAYLOAD_BYTES if request.method == "POST" and (answers or path == _INIT_ERROR) else 0
 
-    # ---- the connections' service
+    def handle(self, connection: Connection, request: Request) -> bytes | None:
+        operation = self._operations.get(f"{request.method} {request.path}")
+        return self._invocation(request) if operation is None else operation(connection, request)
 
-    def opened(self, connection: Connection) -> bool:
-        if self._listener is None or len(self._connections) >= CONNECTIONS:
-            return False
-        self._connections.add(connection)
-        return True
-
-    def closed(self, connection: Connection) -> None:
-        self._connections.discard(connection)
-        if connection is self._uploading:
-            self._uploading = None
+    def lost(self, connection: Connection) -> None:
         if connection is self._waiting:
             self._waiting = None
 
-    def body_limit(self, connection: Connection, request: Request) -> int:
-        """Bodies are kept of one request at a time, the newest, and only if it may have an effect."""
-        path = request.path
-        answers = path.startswith(_INVOCATION) and path[len(_INVOCATION) :].partition("/")[0] == self._running_id()
-        if request.method != "POST" or not (answers or path == _INIT_ERROR):
-            return 0
-        if self._uploading is not None and self._uploading is not connection:
-            self._uploading.forget_body()
-        self._uploading = connection
-        return RESPONSE_PAYLOAD_BYTES
-
-    def handle(self, connection: Connection, request: Request) -> bytes | None:
-        if not self._take_credit():
-            connection.pause("credit")
-            asyncio.get_running_loop().call_later(CREDIT_WAIT_S, connection.resume, "credit")
-        if connection is self._uploading:
-            self._uploading = None
-        handler = self._handlers.get(f"{request.method} {request.path}")
-        if handler is not None:
-            return handler(connection, request)
-        return self._invocation(request)
-
-    def _take_credit(self) -> bool:
-        self._credit = max(self._credit - 1, 0)
-        return self._credit > 0
+    def forget(self) -> None:
+        self._waiting = self._undelivered = None
 
     # ---- the operations
 
@@ -237,7 +166,7 @@ class RuntimeApi:
 
     def _init_error(self, _: Connection, request: Request) -> bytes:
         if request.over_limit or request.superseded:
-            return _TOO_LARGE if request.over_limit else _TRUNCATED
+            return _TOO_LARGE if request.over_limit else TRUNCATED
         failure = reported_init(_error_type(request.header(_ERROR_TYPE)), request.body)
         try:
             self._feed(InitErrorReported(failure))
@@ -248,16 +177,16 @@ class RuntimeApi:
     def _invocation(self, request: Request) -> bytes:
         if not request.path.startswith(_INVOCATION):
             known = request.path in {_PING, _INIT_ERROR}
-            return _BAD_METHOD if known else _NOT_FOUND
+            return _BAD_METHOD if known else NOT_FOUND
         request_id, _, verb = request.path[len(_INVOCATION) :].partition("/")
         if verb not in {"response", "error"}:
-            return _BAD_METHOD if request.path == _NEXT else _NOT_FOUND
+            return _BAD_METHOD if request.path == _NEXT else NOT_FOUND
         if request.method != "POST":
             return _BAD_METHOD
         if request_id != self._running_id():
             return _INVALID_ID
         if request.superseded:
-            return _TRUNCATED
+            return TRUNCATED
         result, answer = _read_response(request, request_id) if verb == "response" else _read_error(request)
         self._feed(RuntimeAnswered(result))
         return answer

@@ -1,8 +1,10 @@
-"""What an environment writes into its log, and measures, from INIT to the last REPORT."""
+"""What an environment writes into its log, measures, and tells people, from INIT to the last REPORT."""
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
+from typing import Final
 
 from raylambda.model.clock import Clock
 from raylambda.model.function import FunctionVersion
@@ -10,7 +12,9 @@ from raylambda.model.invocation import InvocationResult
 from raylambda.node.environment.events import Phase
 from raylambda.node.environment.failures import Failed, Responded
 from raylambda.node.environment.logging.log_buffer import LogBuffer
-from raylambda.node.environment.logging.log_lines import LogLines, Measures
+from raylambda.node.environment.logging.platform_lines import Measures, PlatformLines, iso_time
+
+STORY_LINES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +29,33 @@ class Journal:
     """The story of one environment; its methods are called in the order in which things happen."""
 
     def __init__(self, version: FunctionVersion, environment_id: str, log: LogBuffer, clock: Clock) -> None:
+        self._version = version
+        self._environment_id = environment_id
+        self._story: deque[tuple[float, str, str, str]] = deque(maxlen=STORY_LINES)
         self._log = log
-        self._lines = LogLines(version, environment_id)
+        self._lines = PlatformLines(version, environment_id)
         self._clock = clock
         self._init_began = 0.0
         self._init_unreported: float | None = None
+
+    def note(self, event: str, state: str, reason: str) -> None:
+        """Keep a step of the life cycle for ``describe``."""
+        self._story.append((self._clock.now(), event, state, reason))
+
+    def describe(self) -> dict[str, object]:
+        """For people: whose environment it is, and its last steps, e.g. ``2024-11-02T16:51:31.587Z InvocationArrived -> Running``."""
+        story = [
+            f"{iso_time(now)} {event}{f' ({reason})' if reason else ''} -> {state}"
+            for now, event, state, reason in self._story
+        ]
+        return {
+            "account": self._version.account,
+            "region": self._version.region,
+            "function": self._version.name,
+            "version": self._version.version,
+            "environment_id": self._environment_id,
+            "story": story,
+        }
 
     def runtime_starts(self, phase: Phase) -> None:
         self._init_began = self._clock.monotonic()

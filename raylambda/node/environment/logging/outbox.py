@@ -9,7 +9,7 @@ from raylambda.model.clock import Clock
 from raylambda.model.environment import EnvironmentExited, HostEvent, LogLines, StartEnvironment
 from raylambda.model.log_names import log_group_of
 from raylambda.node.environment.logging.log_buffer import LogBuffer
-from raylambda.node.environment.logging.log_lines import LogLines as Wording
+from raylambda.node.environment.logging.platform_lines import PlatformLines
 
 
 @dataclass(slots=True)
@@ -77,6 +77,6 @@ class Outbox:
         version = stream.start.version
         if dropped_lines:
             now = self._clock.now()
-            wording = Wording(version, stream.start.environment_id)
-            entries += [(int(now * 1000), text) for text in wording.dropped(now, dropped_lines, dropped_bytes)]
+            platform = PlatformLines(version, stream.start.environment_id)
+            entries += [(int(now * 1000), text) for text in platform.dropped(now, dropped_lines, dropped_bytes)]
         return LogLines(version.account, version.region, log_group_of(version), stream.start.log_stream, tuple(entries))

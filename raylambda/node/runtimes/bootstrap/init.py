@@ -1,16 +1,19 @@
 """Process 1 of a guest: makes the Runtime API's socket, starts runtime processes on request, reaps, and kills on request.
 
-Run as ``python -I -S init.py CONTROL_FD PORT [--preload] [--adopt] [--own-user]``. Both directions of the control socket (a stream) carry
+Run as ``python -I -S init.py CONTROL_FD PORT [--forked] [--adopt] [--own-user]``. Both directions of the control socket (a stream) carry
 frames: four bytes of length, most significant first, then fields separated by NUL, of which the first is the word:
 
 =========================================================  ========================================================
 host to process 1                                          process 1 to host
 =========================================================  ========================================================
-``run`` cwd, ``fork`` or ``exec``, argc, argv..., env...   ``hello`` with the listening socket, or ``refused`` text
-``kill``                                                   ``started``, or ``failed`` text
+``run`` cwd, how, argc, argv..., env...                    ``hello`` with the listening socket, or ``no-socket`` text
+``kill``                                                   ``started``, or ``not-started`` text
 (closed: end, and everything with it)                      ``exited`` kind (``status``/``signal``), number, KiB at most
 \\                                                         ``killed``: nothing but process 1 is left
 =========================================================  ========================================================
+
+*How* is ``forked``, the runtime process is a fork of process 1 in the Python runtime's loop, or ``executed``. With ``--forked`` that
+loop is imported at once, without it at the first such command.
 
 Every millisecond here is part of every cold start: so no json, and the C modules below ``socket`` and ``signal`` (6 ms each).
 As process 1 of a namespace it cannot be killed from inside, and ``kill(-1)`` reaches everything else. Without a namespace
@@ -119,12 +122,12 @@ def descendants() -> list[int]:
 
 
 class Command:
-    """What to run: ``fork`` says whether as a fork of this process."""
+    """What to run: ``forked`` as a fork of this process, or executed."""
 
     def __init__(self, fields: list[bytes]) -> None:
         count = int(fields[3])
         self.cwd = fields[1]
-        self.fork = fields[2] == b"fork"
+        self.forked = fields[2] == b"forked"
         self.argv = fields[4 : 4 + count]
         self.env = {}
         for field in fields[4 + count :]:
@@ -156,7 +159,7 @@ class Init:
         try:
             api = listen(port)
         except OSError as error:
-            self.report(b"refused", ("listen on port %d: %s" % (port, error.strerror)).encode())
+            self.report(b"no-socket", ("listen on port %d: %s" % (port, error.strerror)).encode())
             return
         rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, api.fileno().to_bytes(4, sys.byteorder))
         self.control.sendmsg([frame(b"hello")], [rights])
@@ -189,7 +192,7 @@ class Init:
         return None
 
     def run(self, command: Command) -> Any:
-        if command.fork and not self.prepare_fork():
+        if command.forked and not self.prepare_fork():
             return None
         problem, started = os.pipe()
         pid = os.fork()
@@ -199,7 +202,7 @@ class Init:
         with open(problem, "rb") as pipe:
             text = pipe.read()
         if text:
-            self.report(b"failed", text)
+            self.report(b"not-started", text)
             return None
         self.runtime = pid
         self.report(b"started")
@@ -211,7 +214,7 @@ class Init:
         try:
             self.python_runtime = self.python_runtime or load_runtime()
         except Exception as error:
-            self.report(b"failed", ("import python_runtime: %s" % error).encode("utf-8", "replace"))
+            self.report(b"not-started", ("import python_runtime: %s" % error).encode("utf-8", "replace"))
             return False
         return True
 
@@ -221,10 +224,10 @@ class Init:
         try:
             os.setsid()
             prefer_for_oom()
-            self.forget(started, command.fork)
+            self.forget(started, command.forked)
             where = b"chdir " + command.cwd
             os.chdir(command.cwd)
-            if command.fork:
+            if command.forked:
                 os.environ.clear()
                 os.environb.update(command.env)
                 os.close(started)
@@ -235,12 +238,12 @@ class Init:
             os.write(started, where + b": " + (error.strerror or "failed").lower().encode())
         os._exit(127)
 
-    def forget(self, started: int, fork: bool) -> None:
+    def forget(self, started: int, forked: bool) -> None:
         """Drop what belongs to process 1: its descriptors and its signal handlers."""
         _signal.set_wakeup_fd(-1)
         _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
-        _signal.signal(_signal.SIGINT, _signal.default_int_handler if fork else _signal.SIG_DFL)
-        if not fork:
+        _signal.signal(_signal.SIGINT, _signal.default_int_handler if forked else _signal.SIG_DFL)
+        if not forked:
             _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
             _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
         self.control.detach()
@@ -301,7 +304,7 @@ def main(arguments: list[str]) -> Any:
         limit(resource.RLIMIT_NPROC, PROCESSES + 1)
     init = Init(_socket.socket(fileno=int(arguments[0])))
     init.say_hello(int(arguments[1]))
-    if "--preload" in arguments:
+    if "--forked" in arguments:
         try:
             init.python_runtime = load_runtime()
         except Exception:

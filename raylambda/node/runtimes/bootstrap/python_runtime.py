@@ -15,11 +15,18 @@ import os
 import sys
 import time
 
-import python_runtime_api as runtime_api
-import python_runtime_errors as errors
-import python_runtime_logs as logs
+from python_runtime_api import RuntimeApi
 from python_runtime_context import LambdaContext
+from python_runtime_errors import Fault, describe_exception, describe_fault
 from python_runtime_json import Marshaller
+from python_runtime_logs import (
+    CURRENT,
+    Unbuffered,
+    log_error,
+    log_refused_response,
+    set_up_logging,
+    warn_of_unhandled_exception,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +54,7 @@ def main() -> NoReturn:
 
 def _become_a_fresh_process() -> None:
     """Give the handler what a started interpreter has: streams, search path, ``exit()``, ``__main__``, the time zone."""
-    unbuffered: Any = logs.Unbuffered
+    unbuffered: Any = Unbuffered
     sys.stdout = unbuffered(open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False))
     sys.stderr = unbuffered(open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False))
     sys.path[:] = search_path(os.environ, sys.path)
@@ -71,22 +78,22 @@ def search_path(environ: Mapping[str, str], path: Sequence[str]) -> list[str]:
 
 
 def _run() -> NoReturn:
-    api = runtime_api.RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
     marshaller = Marshaller(os.environ.get("AWS_EXECUTION_ENV"))
-    logs.set_up(os.environ)
+    set_up_logging(os.environ)
     handler = _load_or_exit(os.environ["_HANDLER"], api, marshaller)
     while True:
         _serve_next(api, handler, marshaller)
 
 
-def _load_or_exit(name: str, api: runtime_api.RuntimeApi, marshaller: Marshaller) -> Handler:
+def _load_or_exit(name: str, api: RuntimeApi, marshaller: Marshaller) -> Handler:
     try:
         return load_handler(name)
-    except errors.Fault as fault:
-        failure = errors.describe_fault(fault)
+    except Fault as fault:
+        failure = describe_fault(fault)
     except Exception:
-        failure = errors.describe_exception()
-    logs.warn_of_unhandled_exception()
+        failure = describe_exception()
+    warn_of_unhandled_exception()
     api.init_error(_report(failure, marshaller), failure["errorType"])
     sys.exit(1)
 
@@ -96,51 +103,51 @@ def load_handler(name: str) -> Handler:
     try:
         module_name, function_name = name.rsplit(".", 1)
     except ValueError as error:
-        raise errors.Fault("Runtime.MalformedHandlerName", f"Bad handler '{name}': {error}") from None
+        raise Fault("Runtime.MalformedHandlerName", f"Bad handler '{name}': {error}") from None
     if module_name.split(".")[0] in sys.builtin_module_names:
         text = f"Cannot use built-in module {module_name} as a handler module"
-        raise errors.Fault("Runtime.BuiltInModuleConflict", text)
+        raise Fault("Runtime.BuiltInModuleConflict", text)
     try:
         module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as error:
-        raise errors.Fault("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}") from None
+        raise Fault("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}") from None
     except SyntaxError as error:
         place = f'  File "{error.filename}" Line {error.lineno}\n    {error.text}'
         text = f"Syntax error in module '{module_name}': {error}"
-        raise errors.Fault("Runtime.UserCodeSyntaxError", text, [place]) from None
+        raise Fault("Runtime.UserCodeSyntaxError", text, [place]) from None
     try:
         handler: Handler = getattr(module, function_name)
     except AttributeError:
         text = f"Handler '{function_name}' missing on module '{module_name}'"
-        raise errors.Fault("Runtime.HandlerNotFound", text) from None
+        raise Fault("Runtime.HandlerNotFound", text) from None
     return handler
 
 
-def _serve_next(api: runtime_api.RuntimeApi, handler: Handler, marshaller: Marshaller) -> None:
+def _serve_next(api: RuntimeApi, handler: Handler, marshaller: Marshaller) -> None:
     invocation = api.next()
-    logs.CURRENT.request_id = invocation.request_id
-    logs.CURRENT.tenant_id = invocation.tenant_id
+    CURRENT.request_id = invocation.request_id
+    CURRENT.tenant_id = invocation.tenant_id
     _set_trace_id(invocation.trace_id)
     try:
         context = LambdaContext.of(invocation, os.environ)
         event = marshaller.event(invocation.body, invocation.content_type)
         body, content_type = marshaller.response(handler(event, context))
-    except errors.Fault as fault:
-        failure = errors.describe_fault(fault, invocation.request_id)
+    except Fault as fault:
+        failure = describe_fault(fault, invocation.request_id)
     except Exception:
-        failure = errors.describe_exception(invocation.request_id)
+        failure = describe_exception(invocation.request_id)
     else:
         _flush()
         status = api.response(invocation.request_id, body, content_type)
         if status >= 300:
-            logs.log_refused_response(status)
+            log_refused_response(status)
         return
     api.error(invocation.request_id, _report(failure, marshaller))
 
 
 def _report(failure: dict[str, Any], marshaller: Marshaller) -> bytes:
     """Log the failure, and make the body that the platform is told of it with."""
-    logs.log_error(failure)
+    log_error(failure)
     _flush()
     text: str = marshaller.text(failure)
     return text.encode("utf-8", "backslashreplace")

@@ -6,12 +6,12 @@ imported, by whomever.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
 
 from python_runtime_json import Marshaller
-from python_runtime_jsonlogs import record_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,12 @@ _UNHANDLED = (
     "you may be able to mitigate this error by temporarily rolling back to the previous runtime version. For more "
     "information, see https://docs.aws.amazon.com/lambda/latest/dg/runtimes-update.html\r"
 )
+
+_NOT_EXTRA = frozenset(
+    "name msg args levelname levelno pathname filename module exc_info exc_text stack_info lineno funcName created msecs "
+    "relativeCreated thread threadName processName process taskName aws_request_id tenant_id _frame_type".split()
+)
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
 class Current:
@@ -66,7 +72,7 @@ class Unbuffered:
         self.stream.flush()
 
 
-def set_up(environ: Mapping[str, str]) -> None:
+def set_up_logging(environ: Mapping[str, str]) -> None:
     """Configure ``logging`` now if it is loaded, otherwise when it will be."""
     if "logging" in sys.modules:
         _configure(environ)
@@ -116,7 +122,7 @@ def _configure(environ: Mapping[str, str]) -> None:
 
     class JsonFormatter(logging.Formatter):
         def format(self, record: Any) -> str:
-            line: str = record_text(record, self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ"))
+            line: str = _record_text(record, self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ"))
             return line
 
     logging.Formatter.converter = time.gmtime
@@ -128,6 +134,32 @@ def _configure(environ: Mapping[str, str]) -> None:
     if isinstance(logging.getLevelName(level), int):
         logging.getLogger().setLevel(level)
     logging.getLogger().addHandler(handler)
+
+
+def _record_text(record: Any, timestamp: str) -> str:
+    """A log record as one line of JSON, for functions whose log format is JSON: AWS's members, absent where they have no value, then those that the caller gave as ``extra``."""
+    import logging
+    import traceback
+
+    record.levelno = min(50, max(0, record.levelno)) // 10 * 10
+    record.levelname = logging.getLevelName(record.levelno)
+    failure = record.exc_info or None
+    plain_object = isinstance(record.msg, dict) and not record.args
+    members = {
+        "timestamp": timestamp,
+        "level": record.levelname,
+        "message": record.msg if plain_object else record.getMessage(),
+        "logger": record.name,
+        "stackTrace": traceback.format_tb(failure[2]) if failure else None,
+        "errorType": failure[0].__name__ if failure else None,
+        "errorMessage": str(failure[1]) if failure else None,
+        "requestId": record.aws_request_id,
+        "location": f"{record.pathname}:{record.funcName}:{record.lineno}" if failure else None,
+        "tenantId": record.tenant_id,
+    }
+    extra = {name: value for name, value in vars(record).items() if name not in _NOT_EXTRA and name not in members}
+    members.update(extra)
+    return _encode({name: value for name, value in members.items() if value is not None}) + "\n"
 
 
 def warn_of_unhandled_exception() -> None:

@@ -15,7 +15,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from raylambda.node.sandbox.limits.limits import V1, V2, Cgroups, LimitsFactory, Watched
+from raylambda.node.sandbox.limits.cgroup_limits import V1, V2, Cgroups
+from raylambda.node.sandbox.limits.contract import LimitsFactory
+from raylambda.node.sandbox.limits.watched_limits import Watched
 
 _CONTROLLERS: Final = ("memory", "pids")
 _LEAF: Final = "raylambda-leaf"
@@ -41,7 +43,9 @@ def find_limits(state_dir: Path, proc: Path = Path("/proc")) -> LimitsFactory:
             continue
         cgroups.write_down(records / name)
         for folder in cgroups.folders:
-            _clear_siblings(folder, proc)
+            for sibling in folder.parent.glob("raylambda-*-*-*"):  # of dead hosts with another state folder
+                if not _is_alive(sibling.name, proc):
+                    _clear(sibling)
         return cgroups
     return Watched("; ".join(problems))
 
@@ -62,13 +66,6 @@ def sweep(records: Path, proc: Path = Path("/proc")) -> None:
             record.unlink(missing_ok=True)
 
 
-def _clear_siblings(folder: Path, proc: Path) -> None:
-    """The same for dead hosts with another state folder, in the cgroup that we share with them."""
-    for sibling in folder.parent.glob("raylambda-*-*-*"):
-        if not _is_alive(sibling.name, proc):
-            _clear(sibling)
-
-
 def _is_alive(name: str, proc: Path) -> bool:
     """Whether the host that ``name`` names may be alive; one of another process namespace always may."""
     found = re.fullmatch(r"raylambda-(\d+)-((\d+)-\d+)", name)
@@ -85,23 +82,21 @@ def _pid_namespace(proc: Path) -> str:
 
 
 def _clear(folder: Path) -> bool:
-    """End what runs in a dead host's folder and remove it; whether it is gone."""
+    """End what runs in a dead host's folder and remove it; whether it is gone.
+
+    What does not die at once keeps its folder, and the next host tries again.
+    """
     if not folder.exists():
         return True
     for guest in [*folder.iterdir(), folder]:
         if guest.is_dir():
-            _end_all(guest)
+            with contextlib.suppress(OSError):
+                for pid in (guest / "cgroup.procs").read_text().split():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGKILL)
             with contextlib.suppress(OSError):
                 guest.rmdir()
     return not folder.exists()
-
-
-def _end_all(cgroup: Path) -> None:
-    """Kill what is in a cgroup. What does not die at once keeps its folder, and the next host tries again."""
-    with contextlib.suppress(OSError):
-        for pid in (cgroup / "cgroup.procs").read_text().split():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
 
 
 def _version_1(name: str, proc: Path) -> Cgroups:

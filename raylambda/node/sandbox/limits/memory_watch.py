@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from raylambda.node.sandbox.limits.limits import MEGABYTE, GuestLimits
+from raylambda.node.sandbox.limits.contract import MEGABYTE, GuestLimits
 
 SHORTEST_WAIT_S: Final = 0.05
 LONGEST_WAIT_S: Final = 0.2

@@ -12,8 +12,8 @@ A ``Network`` hands out *slots*. A slot says how a jail gets its network:
 
 Promises of every implementation:
 
-* ``acquire`` gives a slot that no other guest has had; it raises ``NetworkUnavailable`` when none can be made.
-* A slot is valid until ``release``, which frees its namespace even if a process of the guest is left over in it, and
+* ``take`` gives a slot that no other guest has had; it raises ``NetworkUnavailable`` when none can be made.
+* A slot is valid until ``give_back``, which frees its namespace even if a process of the guest is left over in it, and
   may be called twice.
 * ``close`` frees everything, may be called twice, and leaves nothing behind; neither does the death of the process.
 * The node's own firewall, routes and kernel settings are never changed.
@@ -22,11 +22,12 @@ Promises of every implementation:
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 NODE_NAME = "host.raylambda.internal"
 """The name under which a guest reaches services on the node's own loopback."""
@@ -53,9 +54,9 @@ class NetworkSlot:
 class Network(Protocol):
     """Hands out networks to guests. All methods are called from one event loop."""
 
-    async def acquire(self) -> NetworkSlot: ...
+    async def take(self) -> NetworkSlot: ...
 
-    async def release(self, slot: NetworkSlot) -> None: ...
+    async def give_back(self, slot: NetworkSlot) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -67,23 +68,18 @@ class Network(Protocol):
         """What is weaker than it could be, one sentence each."""
         ...
 
-    def describe(self) -> dict[str, object]: ...
-
 
 class NoNetwork:
     """Guests have a loopback of their own and nothing else; the jail makes the empty namespace by itself."""
 
-    def __init__(self) -> None:
-        self._slots = _Slots()
+    async def take(self) -> NetworkSlot:
+        return NetworkSlot(_new_id(), files={RESOLVER_FILE: "", HOSTS_FILE: hosts_file({})})
 
-    async def acquire(self) -> NetworkSlot:
-        return NetworkSlot(self._slots.take(), files={RESOLVER_FILE: "", HOSTS_FILE: hosts_file({})})
-
-    async def release(self, slot: NetworkSlot) -> None:
-        self._slots.give_back(slot)
+    async def give_back(self, slot: NetworkSlot) -> None:
+        """The namespace goes with the jail."""
 
     async def close(self) -> None:
-        self._slots.clear()
+        """Nothing is held."""
 
     def measures(self) -> tuple[str, ...]:
         return ("no network",)
@@ -91,30 +87,23 @@ class NoNetwork:
     def warnings(self) -> tuple[str, ...]:
         return ()
 
-    def describe(self) -> dict[str, object]:
-        return {"network": "none", "in_use": len(self._slots)}
-
 
 class HostNetwork:
     """Guests share the node's network and see all that the node sees: weaker, and said so."""
 
     def __init__(self, resolver_file: Path = Path(RESOLVER_FILE), hosts_path: Path = Path(HOSTS_FILE)) -> None:
         self._resolver_file, self._hosts_path = resolver_file, hosts_path
-        self._slots = _Slots()
 
-    async def acquire(self) -> NetworkSlot:
-        resolver, hosts = await asyncio.to_thread(self._read)
+    async def take(self) -> NetworkSlot:
+        resolver, hosts = await asyncio.to_thread(lambda: (text_of(self._resolver_file), text_of(self._hosts_path)))
         files = {RESOLVER_FILE: resolver, HOSTS_FILE: f"{hosts.rstrip()}\n127.0.0.1 {NODE_NAME}\n"}
-        return NetworkSlot(self._slots.take(), unshare=False, private=False, files=files)
+        return NetworkSlot(_new_id(), unshare=False, private=False, files=files)
 
-    def _read(self) -> tuple[str, str]:
-        return text_of(self._resolver_file), text_of(self._hosts_path)
-
-    async def release(self, slot: NetworkSlot) -> None:
-        self._slots.give_back(slot)
+    async def give_back(self, slot: NetworkSlot) -> None:
+        """The node keeps its network."""
 
     async def close(self) -> None:
-        self._slots.clear()
+        """Nothing is held."""
 
     def measures(self) -> tuple[str, ...]:
         return ("the node's own network",)
@@ -123,9 +112,6 @@ class HostNetwork:
         return (
             "Functions share the node's network (RAYLAMBDA_NETWORK=host): they reach its loopback, the cluster and each other.",
         )
-
-    def describe(self) -> dict[str, object]:
-        return {"network": "host", "in_use": len(self._slots)}
 
 
 def hosts_file(names: Mapping[str, IPv4Address]) -> str:
@@ -142,24 +128,9 @@ def text_of(path: Path) -> str:
         return ""
 
 
-class _Slots:
-    """Numbers slots and knows which are out."""
+_numbers: Final = itertools.count(1)
 
-    def __init__(self) -> None:
-        self._made = 0
-        self._out: set[str] = set()
 
-    def take(self) -> str:
-        self._made += 1
-        slot_id = f"slot-{self._made}"
-        self._out.add(slot_id)
-        return slot_id
-
-    def give_back(self, slot: NetworkSlot) -> None:
-        self._out.discard(slot.slot_id)
-
-    def clear(self) -> None:
-        self._out.clear()
-
-    def __len__(self) -> int:
-        return len(self._out)
+def _new_id() -> str:
+    """A slot's name, where nothing but the guest's own jail stands behind it."""
+    return f"slot-{next(_numbers)}"

@@ -1,9 +1,9 @@
 """Outbound network for guests: out to the world, not to the node, not to the cluster, not to each other.
 
-One per host process. A keeper (``egress_keeper``) holds an *outbound* network namespace, and one gateway program
+One per host process. A holder (``holder.py``) holds an *outbound* network namespace, and one gateway program
 (``slirp4netns``) carries its packets out as ordinary sockets of the node. Each guest has a network namespace of its own, linked
 to the outbound one by a veth pair and a route of one address; there is no bridge, so that guests have no common link, and
-a packet with another guest's address is recognised by the link that it came from. Packet filter rules (``egress_rules``)
+a packet with another guest's address is recognised by the link that it came from. Packet filter rules (``rules.py``)
 in the outbound namespace decide what passes. Nothing of this is visible in the node's own network.
 
 ::
@@ -34,7 +34,13 @@ from raylambda.node.sandbox.network.contract import (
     NetworkUnavailable,
     hosts_file,
 )
-from raylambda.node.sandbox.network.keeper import Keeper, check_programs, check_tunnel, may_administer, program_path
+from raylambda.node.sandbox.network.holder import (
+    NamespaceHolder,
+    check_programs,
+    check_tunnel,
+    may_administer,
+    program_path,
+)
 from raylambda.node.sandbox.network.node import AddressWatch, ClusterAddresses
 from raylambda.node.sandbox.network.outbound import Outbound
 from raylambda.node.sandbox.network.pool import Numbers, Pool
@@ -50,9 +56,9 @@ def no_cluster() -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """A guest's namespace that has been made; it ends with its keeper."""
+    """A guest's namespace that has been made; it ends with its holder."""
 
-    keeper: Keeper
+    holder: NamespaceHolder
     number: int
 
 
@@ -94,10 +100,10 @@ class EgressNetwork:
         await outbound.start()
         return cls(outbound, pool_size, refresh_s)
 
-    async def acquire(self) -> NetworkSlot:
+    async def take(self) -> NetworkSlot:
         """A slot that no other guest has had, ready at once while the pool lasts; raises ``NetworkUnavailable``."""
         link = await self._pool.take()
-        while not link.keeper.alive:
+        while not link.holder.alive:
             self._numbers.give_back(link.number)
             link = await self._pool.take()
         slot = self._slot(link)
@@ -108,7 +114,7 @@ class EgressNetwork:
         plan, facts = self._outbound.plan, self._outbound.picture.facts
         return NetworkSlot(
             slot_id=scripts.guest_name(link.number),
-            argv_prefix=link.keeper.guest_prefix(link.number),
+            argv_prefix=link.holder.guest_prefix(link.number),
             unshare=False,
             files={
                 RESOLVER_FILE: guest_resolver_file(plan, facts),
@@ -118,34 +124,34 @@ class EgressNetwork:
 
     async def _make(self, count: int) -> list[_Link]:
         """So many links; in a new outbound namespace when the old one dies meanwhile."""
-        keeper = await self._outbound.living()
+        holder = await self._outbound.living()
         try:
-            return await self._make_in(keeper, count)
+            return await self._make_in(holder, count)
         except NetworkUnavailable:
-            if keeper.alive:
+            if holder.alive:
                 raise
         return await self._make_in(await self._outbound.living(), count)
 
-    async def _make_in(self, keeper: Keeper, count: int) -> list[_Link]:
+    async def _make_in(self, holder: NamespaceHolder, count: int) -> list[_Link]:
         plan = self._outbound.plan
         numbers = [self._numbers.take() for _ in range(count)]
         try:
-            await keeper.inside(scripts.make_script(plan, numbers))
+            await holder.inside(scripts.make_script(plan, numbers))
         except BaseException:
-            await self._drop(keeper, numbers)
+            await self._drop(holder, numbers)
             raise
-        return [_Link(keeper, number) for number in numbers]
+        return [_Link(holder, number) for number in numbers]
 
-    async def release(self, slot: NetworkSlot) -> None:
+    async def give_back(self, slot: NetworkSlot) -> None:
         link = self._out.pop(slot.slot_id, None)
         if link is not None:
-            await self._drop(link.keeper, [link.number])
+            await self._drop(link.holder, [link.number])
 
-    async def _drop(self, keeper: Keeper, numbers: Sequence[int]) -> None:
-        """With a dead keeper its namespaces are gone already."""
+    async def _drop(self, holder: NamespaceHolder, numbers: Sequence[int]) -> None:
+        """With a dead holder its namespaces are gone already."""
         try:
-            if keeper.alive:
-                await keeper.inside(scripts.drop_script(self._outbound.plan, numbers))
+            if holder.alive:
+                await holder.inside(scripts.drop_script(self._outbound.plan, numbers))
         except NetworkUnavailable as error:
             _log.warning("a guest's network was not taken down: %s", error)
         for number in numbers:
@@ -188,17 +194,3 @@ class EgressNetwork:
         if not picture.policy.resolvers:
             found.append("Functions have no name server: the node's resolv.conf names none with an IPv4 address.")
         return (*found, *filter(None, [self._trouble]))
-
-    def describe(self) -> dict[str, object]:
-        policy = self._outbound.picture.policy
-        return {
-            "network": "egress",
-            "in_use": len(self._out),
-            "ready": self._pool.ready,
-            "range": str(policy.plan.network),
-            "open": [f"{address}:{port}" for address, port in policy.open],
-            "refused": [str(network) for network in policy.refused],
-            "name_servers": [str(address) for address in policy.resolvers],
-            "restarts": self._outbound.restarts,
-            "trouble": self._trouble,
-        }

@@ -40,11 +40,8 @@ class Node:
     async def facts(self) -> NodeFacts:
         """Raises ``NetworkUnavailable`` when the routes cannot be read."""
         own, routed = read_routes(await self._routes())
-        resolvers, hosts = await asyncio.to_thread(self._read_files)
+        resolvers, hosts = await asyncio.to_thread(lambda: (text_of(self._resolver_file), text_of(self._hosts_file)))
         return NodeFacts(own, routed, read_resolvers(resolvers), read_hosts(hosts), read_look_up(resolvers))
-
-    def _read_files(self) -> tuple[str, str]:
-        return text_of(self._resolver_file), text_of(self._hosts_file)
 
     async def _routes(self) -> str:
         """All tables: the local one lists every address that this node answers to, and all broadcasts."""

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from raylambda.node.sandbox.network import scripts
 from raylambda.node.sandbox.network.contract import NetworkUnavailable
-from raylambda.node.sandbox.network.keeper import Keeper
+from raylambda.node.sandbox.network.holder import NamespaceHolder
 from raylambda.node.sandbox.network.node import ClusterAddresses, Node, Resolver
 from raylambda.node.sandbox.network.rules import (
     AddressPlan,
@@ -41,15 +41,15 @@ class Picture:
 
 @dataclass(slots=True)
 class _Running:
-    """One keeper with the rules that are loaded in it."""
+    """One holder with the rules that are loaded in it."""
 
-    keeper: Keeper
+    holder: NamespaceHolder
     rules: str = field(repr=False)
     stub: IPv4Address | None
 
 
 class Outbound:
-    """Starts the keeper, its rules and the gateway program, again when they have died, and replaces rules by new facts."""
+    """Starts the holder, its rules and the gateway program, again when they have died, and replaces rules by new facts."""
 
     def __init__(self, services: Sequence[Service], cluster: ClusterAddresses, path: str, own_user: bool) -> None:
         self.services, self._cluster, self._path = tuple(services), cluster, path
@@ -58,7 +58,6 @@ class Outbound:
         self._changing = asyncio.Lock()
         self._running: _Running | None = None
         self._closed = False
-        self.restarts = 0
 
     async def start(self) -> None:
         """Raises ``NetworkUnavailable``, and then leaves nothing behind."""
@@ -74,38 +73,34 @@ class Outbound:
         found = await self._resolver.resolve(self.services)
         return Picture(facts, found, decide(self.plan, facts, cluster, found))
 
-    async def living(self) -> Keeper:
-        """The keeper; a new one, with new rules, when the last one has died. Raises ``NetworkUnavailable``."""
+    async def living(self) -> NamespaceHolder:
+        """The holder; a new one, with new rules, when the last one has died. Raises ``NetworkUnavailable``."""
         async with self._changing:
             if self._closed:
                 raise NetworkUnavailable("Outbound networking is closed.")
-            if self._running is None or not self._running.keeper.alive:
+            if self._running is None or not self._running.holder.alive:
                 self._running = await self._build()
-            return self._running.keeper
+            return self._running.holder
 
     async def _build(self) -> _Running:
         if self._running is not None:
-            _log.warning("the keeper of outbound networking has died; guests that run have no network from now on")
-            self.restarts += 1
-            await self._running.keeper.close()
-        keeper = await Keeper.start(self._path, self._own_user)
+            _log.warning("the holder of outbound networking has died; guests that run have no network from now on")
+            await self._running.holder.close()
+        holder = await NamespaceHolder.start(self._path, self._own_user)
         try:
-            return await self._furnish(keeper)
+            return await self._furnish(holder)
         except BaseException:
-            await keeper.close()
+            await holder.close()
             raise
 
-    async def _furnish(self, keeper: Keeper) -> _Running:
+    async def _furnish(self, holder: NamespaceHolder) -> _Running:
         """Rules first: no packet ever goes out without them."""
-        await keeper.inside(scripts.setup_script(self.plan))
-        running = _Running(keeper, ruleset(self.picture.policy), resolver_stub(self.picture.facts))
-        await keeper.inside(scripts.REPLACE_RULES, running.rules)
-        await keeper.inside(scripts.resolver_script(running.stub))
-        await self._open_uplink(keeper)
+        await holder.inside(scripts.setup_script(self.plan))
+        running = _Running(holder, ruleset(self.picture.policy), resolver_stub(self.picture.facts))
+        await holder.inside(scripts.REPLACE_RULES, running.rules)
+        await holder.inside(scripts.resolver_script(running.stub))
+        await holder.outside(scripts.uplink_script(self.plan))
         return running
-
-    async def _open_uplink(self, keeper: Keeper) -> None:
-        await keeper.outside(scripts.uplink_script(self.plan))
 
     async def refresh(self) -> None:
         """Read all facts again and carry out what they change; raises ``NetworkUnavailable``, the old rules then stay."""
@@ -113,29 +108,26 @@ class Outbound:
         async with self._changing:
             self.picture = await self._look()
             if self._running is not None:
-                await self._replace_rules(self._running)
+                rules = ruleset(self.picture.policy)
+                if rules != self._running.rules:
+                    await self._running.holder.inside(scripts.REPLACE_RULES, rules)
+                    self._running.rules = rules
                 await self._mend_uplink(self._running)
-
-    async def _replace_rules(self, running: _Running) -> None:
-        rules = ruleset(self.picture.policy)
-        if rules != running.rules:
-            await running.keeper.inside(scripts.REPLACE_RULES, rules)
-            running.rules = rules
 
     async def _mend_uplink(self, running: _Running) -> None:
         """Start the gateway program again when it has died; tell it when the node has another resolver on loopback."""
         stub = resolver_stub(self.picture.facts)
         if stub != running.stub:
-            await running.keeper.inside(scripts.resolver_script(stub))
+            await running.holder.inside(scripts.resolver_script(stub))
             running.stub = stub
         try:
-            await running.keeper.inside(scripts.UPLINK_LIVES)
+            await running.holder.inside(scripts.UPLINK_LIVES)
         except NetworkUnavailable:
-            await self._open_uplink(running.keeper)
+            await running.holder.outside(scripts.uplink_script(self.plan))
 
     async def close(self) -> None:
-        """Ends the keeper and all that it holds."""
+        """Ends the holder and all that it holds."""
         self._closed = True
         async with self._changing:
             if self._running is not None:
-                await self._running.keeper.close()
+                await self._running.holder.close()

@@ -43,9 +43,6 @@ class Pool(Generic[Made]):
         waiter: asyncio.Future[Made] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         self.fill()
-        return await self._served(waiter)
-
-    async def _served(self, waiter: asyncio.Future[Made]) -> Made:
         try:
             return await waiter
         except asyncio.CancelledError:

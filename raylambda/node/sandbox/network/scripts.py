@@ -1,6 +1,6 @@
 """The command lines and shell scripts with which outbound networking is built. Pure: text in, text out.
 
-Scripts for ``inside`` run in the keeper's mount, pid and user namespaces and in the outbound network namespace.
+Scripts for ``inside`` run in the holder's mount, pid and user namespaces and in the outbound network namespace.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from ipaddress import IPv4Address
 from raylambda.node.sandbox.network.rules import GUEST_LINK, UPLINK, AddressPlan
 
 NAMESPACES = "/run/netns"
-"""In the keeper's own mount namespace, where ``ip`` looks for names."""
+"""In the holder's own mount namespace, where ``ip`` looks for names."""
 OUTBOUND = "outbound"
 UPLINK_SAYS = "/run/uplink"
 """What the gateway program writes; the folder is too small to let it fill the memory."""
@@ -21,7 +21,7 @@ UPLINK_ETC = "/run/etc"
 MTU = 65520
 """The gateway program's own: it turns packets into socket calls, so large ones are cheap."""
 
-KEEP = f"""\
+HOLD = f"""\
 mount -t tmpfs -o mode=0755,size=1m raylambda /run
 mkdir {NAMESPACES} {UPLINK_ETC}
 : >{NAMESPACES}/{OUTBOUND}
@@ -30,16 +30,16 @@ read -r pid _ </proc/self/stat
 echo "$pid"
 exec cat >/dev/null
 """
-"""The keeper: holds the namespaces until its input ends, which is when the host process ends, however it ends.
+"""The holder: holds the namespaces until its input ends, which is when the host process ends, however it ends.
 
 It tells the number that it has on the node: ``/proc`` is still the node's.
 """
 
 
-def keeper_argv(own_user: bool) -> tuple[str, ...]:
-    """Start the keeper as process 1 of a pid namespace; ``own_user`` when this process may not do so itself."""
+def holder_argv(own_user: bool) -> tuple[str, ...]:
+    """Start the holder as process 1 of a pid namespace; ``own_user`` when this process may not do so itself."""
     user = ("--user", "--map-root-user") if own_user else ()
-    return ("unshare", *user, "--mount", "--pid", "--fork", "--kill-child=KILL", "sh", "-ec", KEEP)
+    return ("unshare", *user, "--mount", "--pid", "--fork", "--kill-child=KILL", "sh", "-ec", HOLD)
 
 
 def setup_script(plan: AddressPlan) -> str:
@@ -114,14 +114,10 @@ def drop_script(plan: AddressPlan, numbers: Iterable[int]) -> str:
     Without its route a guest is a stranger to the rules, so it is cut off at once, also if a process is left in there.
     The kernel removes the link with the namespace, many at a time; ``ip link delete`` would hold its lock for 20 ms each.
     """
-    return "".join(_drop_one(plan, number) for number in numbers)
-
-
-def _drop_one(plan: AddressPlan, number: int) -> str:
-    return f"""\
-ip route delete {plan.guest(number)}/32 2>/dev/null || :
-ip netns delete {guest_name(number)} 2>/dev/null || :
-"""
+    return "".join(
+        f"ip route delete {plan.guest(number)}/32 2>/dev/null || :\nip netns delete {guest_name(number)} 2>/dev/null || :\n"
+        for number in numbers
+    )
 
 
 def guest_name(number: int) -> str:

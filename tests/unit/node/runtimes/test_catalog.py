@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from raylambda.model.function import FunctionVersion, State
-from raylambda.node.runtimes.catalog import Catalog, RuntimePlan, RuntimeUnavailable, View
+from raylambda.node.runtimes.catalog import Catalog
 from raylambda.node.runtimes.interpreters import SearchPlaces, base_interpreter
+from raylambda.node.runtimes.plan import RuntimePlan, RuntimeUnavailable, View
 from raylambda.node.sandbox.contract import BOOTSTRAP_SOURCE
 
 OWN = "python{}.{}".format(*sys.version_info[:2])
@@ -62,7 +63,7 @@ def test_python_runs_as_a_fork_of_its_own_interpreter(tmp_path: Path, code_tree:
     plan = a_catalog(tmp_path).plan(a_version(), code_tree)
 
     own = base_interpreter()
-    assert plan.fork_bootstrap
+    assert plan.forked
     assert plan.init_interpreter == str(own.executable)
     assert plan.argv == (str(own.executable), "-S", "/run/raylambda/bootstrap/python_runtime.py")
     assert targets(plan) == {
@@ -118,12 +119,12 @@ def test_a_prepared_tree_is_mounted_where_aws_has_boto3(tmp_path: Path, code_tre
 def test_variables_that_act_at_an_exec_are_given_one(
     variables: dict[str, str], tmp_path: Path, code_tree: Path
 ) -> None:
-    assert not a_catalog(tmp_path).plan(a_version(**variables), code_tree).fork_bootstrap
+    assert not a_catalog(tmp_path).plan(a_version(**variables), code_tree).forked
 
 
 @pytest.mark.parametrize("variables", [{}, {"PYTHONPATH": "/var/task/lib"}, {"MY_LD_PRELOAD": "x"}, {"PATH": "/x"}])
 def test_other_variables_leave_the_fork(variables: dict[str, str], tmp_path: Path, code_tree: Path) -> None:
-    assert a_catalog(tmp_path).plan(a_version(**variables), code_tree).fork_bootstrap
+    assert a_catalog(tmp_path).plan(a_version(**variables), code_tree).forked
 
 
 @pytest.mark.parametrize("library", ["libown.so", "lib/libown.so.1", "libown.so.1.2"])
@@ -133,13 +134,13 @@ def test_libraries_that_only_the_dynamic_linker_finds_need_an_exec(
     (code_tree / library).parent.mkdir(exist_ok=True)
     (code_tree / library).touch()
 
-    assert not a_catalog(tmp_path).plan(a_version(), code_tree).fork_bootstrap
+    assert not a_catalog(tmp_path).plan(a_version(), code_tree).forked
 
 
 def test_extension_modules_do_not(tmp_path: Path, code_tree: Path) -> None:
     (code_tree / "_fast.cpython-311-x86_64-linux-gnu.so").touch()
 
-    assert a_catalog(tmp_path).plan(a_version(), code_tree).fork_bootstrap
+    assert a_catalog(tmp_path).plan(a_version(), code_tree).forked
 
 
 def test_a_wrapper_gets_the_command_from_a_shell(tmp_path: Path, code_tree: Path) -> None:
@@ -164,7 +165,7 @@ def test_node_runs_below_the_hosts_python(tmp_path: Path, code_tree: Path) -> No
         "--max-old-space-size=900",
         "/run/raylambda/bootstrap/nodejs/index.mjs",
     )
-    assert not plan.fork_bootstrap
+    assert not plan.forked
     assert plan.init_interpreter == str(base_interpreter().executable)
     assert targets(plan)["/var/lang"] == targets(plan)[str(tmp_path / "node")] == tmp_path / "node"
     assert plan.env["NODE_PATH"] == (

@@ -8,11 +8,11 @@ from raylambda.node.sandbox.contract import RuntimeCommand
 from raylambda.node.sandbox.control_protocol import (
     LONGEST_REPORT,
     Exited,
-    Failed,
     Hello,
     Killed,
     Misbehaved,
-    Refused,
+    NoSocket,
+    NotStarted,
     ReportReader,
     Started,
     encode_run,
@@ -28,9 +28,9 @@ def frame(*fields: bytes) -> bytes:
     ("fields", "report"),
     [
         ((b"hello",), Hello()),
-        ((b"refused", b"no port"), Refused("no port")),
+        ((b"no-socket", b"no port"), NoSocket("no port")),
         ((b"started",), Started()),
-        ((b"failed", b"\xff broken"), Failed("\ufffd broken")),
+        ((b"not-started", b"\xff broken"), NotStarted("\ufffd broken")),
         ((b"exited", b"status", b"3", b"100"), Exited(3, None, 100)),
         ((b"exited", b"signal", b"9", b"100"), Exited(None, 9, 100)),
         ((b"killed",), Killed()),
@@ -54,7 +54,7 @@ def test_reports_in_pieces_and_together() -> None:
     [
         frame(b""),
         frame(b"hello", b"more"),
-        frame(b"failed"),
+        frame(b"not-started"),
         frame(b"exited", b"status", b"-1", b"1"),
         frame(b"exited", b"status", b"1" * 13, b"1"),
         frame(b"exited", b"status", "²".encode(), b"1"),
@@ -68,12 +68,12 @@ def test_anything_else_is_misbehaviour(data: bytes) -> None:
 
 
 def test_a_command_is_one_frame() -> None:
-    command = RuntimeCommand(["/bin/x", "-a"], {"A": "1", "É": "ü=\n"}, "/var/task", fork_bootstrap=True)
+    command = RuntimeCommand(["/bin/x", "-a"], {"A": "1", "É": "ü=\n"}, "/var/task", forked=True)
 
     data = encode_run(command)
 
     assert data[4:].split(b"\0") == [
-        b"run", b"/var/task", b"fork", b"2", b"/bin/x", b"-a", b"A=1", "É=ü=\n".encode(),
+        b"run", b"/var/task", b"forked", b"2", b"/bin/x", b"-a", b"A=1", "É=ü=\n".encode(),
     ]  # fmt: skip
     assert int.from_bytes(data[:4], "big") == len(data) - 4
 

@@ -20,7 +20,7 @@ STREAM = (
 
 
 class Recorder:
-    """A service that answers everything at once and keeps what it saw."""
+    """A server that answers everything at once and keeps what it saw."""
 
     truncated = reply(400, b"truncated")
 
@@ -68,10 +68,10 @@ class Wire:
     def resume_reading(self) -> None: ...
 
 
-def converse(service: Recorder, pieces: list[bytes]) -> bytes:
+def converse(server: Recorder, pieces: list[bytes]) -> bytes:
     """Send the pieces until the server closes, then hang up; returns its replies."""
     wire = Wire()
-    connection = Connection(service)
+    connection = Connection(server)
     connection.connection_made(cast(asyncio.Transport, wire))
     for piece in pieces:
         if not wire.closing:
@@ -80,8 +80,8 @@ def converse(service: Recorder, pieces: list[bytes]) -> bytes:
     return wire.written
 
 
-def seen(service: Recorder) -> list[tuple[Any, ...]]:
-    return [(r.method, r.path, r.headers, r.trailers, r.body, r.over_limit) for r in service.requests]
+def seen(server: Recorder) -> list[tuple[Any, ...]]:
+    return [(r.method, r.path, r.headers, r.trailers, r.body, r.over_limit) for r in server.requests]
 
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
@@ -125,11 +125,11 @@ FRAGMENTS = st.sampled_from(
 @settings(max_examples=300)
 @given(st.lists(FRAGMENTS | st.binary(max_size=20), max_size=40))
 def test_no_bytes_break_anything(pieces: list[bytes]) -> None:
-    service = Recorder()
+    server = Recorder()
 
-    converse(service, pieces)
+    converse(server, pieces)
 
-    assert service.open == 0
+    assert server.open == 0
 
 
 def test_an_error_of_ours_is_a_500_and_not_silence() -> None:
@@ -141,9 +141,9 @@ def test_an_error_of_ours_is_a_500_and_not_silence() -> None:
 
 
 def test_a_head_over_its_limit_is_refused() -> None:
-    service = Recorder()
+    server = Recorder()
 
-    replies = converse(service, [b"GET / HTTP/1.1\r\nX: a", b"a" * HEAD_BYTES, b"a"])
+    replies = converse(server, [b"GET / HTTP/1.1\r\nX: a", b"a" * HEAD_BYTES, b"a"])
 
     assert replies.startswith(b"HTTP/1.1 431 ")
-    assert not service.requests
+    assert not server.requests

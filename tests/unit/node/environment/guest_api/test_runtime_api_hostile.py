@@ -12,7 +12,7 @@ import pytest
 from raylambda.model.invocation import InvocationResult
 from raylambda.model.limits import RESPONSE_PAYLOAD_BYTES
 from raylambda.node.environment.guest_api.http_request import HEAD_BYTES
-from raylambda.node.environment.guest_api.runtime_api import CONNECTIONS, CREDIT
+from raylambda.node.environment.guest_api.server import CONNECTIONS, CREDIT
 from raylambda.testing.sandbox import ECHO, hangs
 from tests.unit.node.environment.guest_api.raw_client import RawClient
 from tests.unit.node.environment.stage import REQUEST_ID, Stage, an_invocation, until

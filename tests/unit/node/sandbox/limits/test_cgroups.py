@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from raylambda.node.sandbox.limits.cgroup_limits import Cgroups
 from raylambda.node.sandbox.limits.cgroups import find_limits, process_name, sweep
-from raylambda.node.sandbox.limits.limits import Cgroups, Watched
+from raylambda.node.sandbox.limits.watched_limits import Watched
 
 
 class Node:

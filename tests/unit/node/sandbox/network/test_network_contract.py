@@ -19,7 +19,7 @@ def anyio_backend() -> str:
 async def test_without_a_network_the_jail_makes_an_empty_one() -> None:
     network = NoNetwork()
 
-    slot = await network.acquire()
+    slot = await network.take()
 
     assert (slot.argv_prefix, slot.unshare, slot.private) == ((), True, True)
     assert slot.files == {"/etc/resolv.conf": "", "/etc/hosts": "127.0.0.1 localhost\n"}
@@ -31,7 +31,7 @@ async def test_the_nodes_own_network_is_shared_and_said_to_be_weaker(tmp_path: P
     hosts.write_text("127.0.0.1 localhost\n10.0.0.1 database\n")
     network = HostNetwork(resolver_file=tmp_path / "missing", hosts_path=hosts)
 
-    slot = await network.acquire()
+    slot = await network.take()
 
     assert (slot.argv_prefix, slot.unshare, slot.private) == ((), False, False)
     assert slot.files["/etc/resolv.conf"] == ""
@@ -39,14 +39,11 @@ async def test_the_nodes_own_network_is_shared_and_said_to_be_weaker(tmp_path: P
     assert "RAYLAMBDA_NETWORK=host" in network.warnings()[0]
 
 
-async def test_slots_are_counted_and_may_be_released_twice() -> None:
+async def test_each_guest_has_a_slot_of_its_own_that_may_be_given_back_twice() -> None:
     network = NoNetwork()
-    first, second = await network.acquire(), await network.acquire()
+    first, second = await network.take(), await network.take()
 
-    await network.release(first)
-    await network.release(first)
+    await network.give_back(first)
+    await network.give_back(first)
 
     assert first.slot_id != second.slot_id
-    assert network.describe()["in_use"] == 1
-    await network.close()
-    assert network.describe()["in_use"] == 0

@@ -8,7 +8,7 @@ import pytest
 
 from raylambda.node.environment.events import Phase
 from raylambda.node.environment.failures import Failed, Responded, exited, reported, response_too_large, timed_out
-from raylambda.node.environment.logging.log_lines import LogLines, Measures, runtime_version
+from raylambda.node.environment.logging.platform_lines import Measures, PlatformLines, runtime_version
 from raylambda.node.sandbox.contract import RuntimeExit
 from tests.unit.node.environment.stage import REQUEST_ID, a_version
 
@@ -18,12 +18,12 @@ CRASHED = exited(REQUEST_ID, RuntimeExit(exit_status=1))
 LATE = timed_out(REQUEST_ID, 3)
 
 
-def text_lines(**version: object) -> LogLines:
-    return LogLines(a_version(**version), "env-1")
+def text_lines(**version: object) -> PlatformLines:
+    return PlatformLines(a_version(**version), "env-1")
 
 
-def json_lines(level: str = "INFO", **version: object) -> LogLines:
-    return LogLines(a_version(log_format="JSON", system_log_level=level, **version), "env-1")
+def json_lines(level: str = "INFO", **version: object) -> PlatformLines:
+    return PlatformLines(a_version(log_format="JSON", system_log_level=level, **version), "env-1")
 
 
 def types(entries: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The keeper: a small process that holds the outbound namespace of one host process, and what is run inside.
+"""The holder: a small process that holds the outbound namespace of one host process, and what is run inside.
 
 It is process 1 of a pid namespace of its own, and ends when its input ends. Then the kernel ends everything in that
 namespace (the gateway program too), and with the last process go the mounts that keep the network namespaces. So
@@ -54,7 +54,7 @@ def may_administer(process_status: str) -> bool:
     return int(effective, 16) & wanted == wanted
 
 
-class Keeper:
+class NamespaceHolder:
     """One outbound namespace; ``start`` makes it. After ``close`` or the death of its process it stays dead."""
 
     def __init__(self, process: subprocess.Popen[bytes], lifeline: int, path: str, own_user: bool) -> None:
@@ -65,11 +65,11 @@ class Keeper:
         self.pid = 0
 
     @classmethod
-    async def start(cls, path: str, own_user: bool) -> Keeper:
+    async def start(cls, path: str, own_user: bool) -> NamespaceHolder:
         """Returns when the outbound namespace exists; raises ``NetworkUnavailable``."""
         reading, lifeline = os.pipe()
         pipe = subprocess.PIPE
-        argv = scripts.keeper_argv(own_user)
+        argv = scripts.holder_argv(own_user)
         try:
             process = subprocess.Popen(  # noqa: ASYNC220  # vfork: as short as asyncio's own
                 argv, stdin=reading, stdout=pipe, stderr=pipe, env=_environ(path), cwd="/"
@@ -79,9 +79,9 @@ class Keeper:
             raise
         finally:
             os.close(reading)
-        keeper = cls(process, lifeline, path, own_user)
-        await keeper._await_ready()
-        return keeper
+        holder = cls(process, lifeline, path, own_user)
+        await holder._await_ready()
+        return holder
 
     async def _await_ready(self) -> None:
         try:
@@ -100,7 +100,7 @@ class Keeper:
         return self._lifeline >= 0 and self._namespace(scripts.OUTBOUND).exists()
 
     def _namespace(self, name: str) -> Path:
-        """A network namespace by its path in the keeper's mount namespace."""
+        """A network namespace by its path in the holder's mount namespace."""
         return Path(f"/proc/{self.pid}/root{scripts.NAMESPACES}/{name}")
 
     def guest_prefix(self, number: int) -> tuple[str, ...]:
@@ -114,7 +114,7 @@ class Keeper:
         await self._run((*self._entry(), network, "sh", "-ec", script), text)
 
     async def outside(self, script: str) -> None:
-        """Run a shell script with mounts of its own, in the keeper's namespaces but the node's network; raises ``NetworkUnavailable``."""
+        """Run a shell script with mounts of its own, in the holder's namespaces but the node's network; raises ``NetworkUnavailable``."""
         await self._run((*self._entry(), "unshare", "--mount", "sh", "-ec", script))
 
     def _entry(self) -> tuple[str, ...]:
@@ -147,7 +147,7 @@ class Keeper:
             )
 
     async def close(self) -> None:
-        """End the keeper and with it everything inside; returns when it is gone. May be called twice."""
+        """End the holder and with it everything inside; returns when it is gone. May be called twice."""
         if self._lifeline >= 0:
             os.close(self._lifeline)
             self._lifeline = -1

@@ -8,7 +8,7 @@ import pytest
 
 from raylambda.node.sandbox.network.contract import NetworkUnavailable
 from raylambda.node.sandbox.network.egress import EgressNetwork
-from raylambda.node.sandbox.network.keeper import check_programs, check_tunnel, may_administer, one_line, program_path
+from raylambda.node.sandbox.network.holder import check_programs, check_tunnel, may_administer, one_line, program_path
 from raylambda.node.sandbox.network.node import Resolver, addresses_of
 from raylambda.node.sandbox.network.rules import Service
 

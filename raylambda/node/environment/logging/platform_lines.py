@@ -54,7 +54,7 @@ def runtime_version(version: FunctionVersion) -> tuple[str, str]:
     return name, runtime_version_arn(version.region, version.runtime)
 
 
-class LogLines:
+class PlatformLines:
     """The lines of one function version, in its format."""
 
     def __init__(self, version: FunctionVersion, instance_id: str) -> None:

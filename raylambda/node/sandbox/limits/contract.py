@@ -1,0 +1,63 @@
+"""Memory and process limits of guests: cgroups where this node lets us, otherwise a watcher that reads /proc.
+
+*Memory* is what processes hold themselves (anonymous memory): neither page cache nor the files in /tmp, which have a limit of
+their own, as on AWS. The kernel cannot leave a tmpfs out of a cgroup's account, so the cgroup's hard limit is memory plus what /tmp
+may hold, and ``MemoryWatch`` (``memory_watch.py``) looks at the anonymous part alone.
+
+======================  ===============================  ================================  =========================
+implementation          needs                            over the memory limit             more than 1,024 tasks
+======================  ===============================  ================================  =========================
+``Cgroups``, v1         writable memory and pids          killed by the kernel or watch     fork fails
+``Cgroups``, v2         delegated memory and pids         killed by the kernel or watch     fork fails
+``Watched``             nothing                           killed by the watch               killed by the watch
+======================  ===============================  ================================  =========================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+MEGABYTE: Final = 1 << 20
+
+
+class GuestLimits(Protocol):
+    """The limits of one guest, from before process 1 does anything to after its last process is gone."""
+
+    def argv_prefix(self) -> Sequence[str]:
+        """What goes before the command line of a guest's first program to put it, and all that it starts, under the limits."""
+        ...
+
+    def admit(self, pid: int) -> None:
+        """Make sure that process 1 is under the limits; raises ``OSError``."""
+        ...
+
+    def memory_bytes(self) -> int:
+        """Anonymous memory of the guest now; 0 once it is gone."""
+        ...
+
+    def oom_kills(self) -> int:
+        """How many of the guest's processes the kernel has killed for memory."""
+        ...
+
+    def tasks_exceeded(self) -> bool:
+        """Whether there are more processes than allowed; always false where the kernel refuses them."""
+        ...
+
+    async def give_back(self) -> None:
+        """Free what the limits took; the guest's processes are gone."""
+        ...
+
+
+class LimitsFactory(Protocol):
+    """Makes the limits of guests; ``measure`` and ``warnings`` are for people."""
+
+    @property
+    def measure(self) -> str: ...
+
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
+
+    def make(self, name: str, memory_mb: int, ephemeral_mb: int) -> GuestLimits: ...
+
+    def close(self) -> None: ...
