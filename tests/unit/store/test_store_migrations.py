@@ -18,7 +18,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 from sqlmodel import SQLModel
 
-from raylambda.boot.platform import BootError, run
+from raylambda.boot import BootError
+from raylambda.boot.up import run
 from raylambda.model.function import State
 from raylambda.model.invocation import Call
 from raylambda.scheduling.admission import Admission
@@ -186,7 +187,7 @@ def test_a_follower_starts_on_an_old_database(old_database: Database) -> None:
 
     asyncio.run(start_and_stop())
 
-    assert registry.describe() == {"functions": 4}
+    assert len(list(registry.keys())) == 4
     assert registry.resolve(ACCOUNT, REGION, "orders", "2").version.version == "2"
     assert registry.resolve(ACCOUNT, REGION, "just-created", None).version.state is State.ACTIVE
     assert registry.resolve("210987654321", "eu-west-1", "orders", None).version.runtime == "nodejs22.x"
