@@ -14,7 +14,7 @@ from typing import Any
 from raylambda.boot import BootError
 from raylambda.boot.front_door import authenticator, control_parts
 from raylambda.boot.ray_cluster import ray_hosts
-from raylambda.boot.status import status
+from raylambda.boot.status import Status
 from raylambda.fleet.driver import FleetDriver
 from raylambda.fleet.environment_orders import EnvironmentOrders
 from raylambda.fleet.fleet import Fleet
@@ -95,9 +95,7 @@ async def open_platform(
             authenticator=authenticator(settings, clock),
             links=links,
             logs=logs,
-            status=lambda principal, _detail, _function: status(
-                settings, admission, fleet, hosts, dispatcher, principal.account
-            ),
+            status=Status(settings, fleet, hosts, registry, admission, follower, dispatcher),
             healthy=lambda: bool(hosts),
         )
         yield Platform(front_door, fleet, hosts, invoker, dispatcher)

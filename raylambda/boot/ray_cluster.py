@@ -78,3 +78,19 @@ def host_settings(settings: Settings, host_id: str) -> HostSettings:
         function_env=settings.function_env,
         runtimes=settings.runtimes,
     )
+
+
+def cluster_facts() -> tuple[str | None, list[dict[str, Any]]]:
+    """The cluster's address, and its nodes as plain data; nothing of both where hosts are fakes. Asks Ray, so call it in a thread."""
+    if not ray.is_initialized():
+        return None, []
+    address: str = ray.get_runtime_context().gcs_address
+    return address, [
+        {
+            "node_id": node["NodeID"],
+            "name": node["NodeName"],
+            "alive": node["Alive"],
+            "resources": {name: amount for name, amount in node["Resources"].items() if not name.startswith("node:")},
+        }
+        for node in ray.nodes()  # type: ignore[no-untyped-call]
+    ]

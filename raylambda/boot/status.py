@@ -1,59 +1,123 @@
-"""What the platform says of itself, to one account."""
+"""What the platform says of itself, to one account; and why a function waits, was refused, or has the environments it has."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import ray
-
 from raylambda import __version__
+from raylambda.boot.ray_cluster import cluster_facts
 from raylambda.fleet.driver import FleetDriver
 from raylambda.hosts.directory import HostDirectory
+from raylambda.hosts.ports import HostLost
+from raylambda.model.arn import function_arn
+from raylambda.model.errors import ResourceNotFoundException
+from raylambda.model.function import FunctionKey
+from raylambda.model.principal import Principal
 from raylambda.queue.dispatcher import Dispatcher
 from raylambda.scheduling.admission import Admission
+from raylambda.scheduling.registry import Registry
 from raylambda.settings import Settings
+from raylambda.store.following import ChangeFollower
+
+_HOST_ANSWERS_S = 2.0
+"""How long a host may take to tell its stories: a frozen one must not keep the whole answer."""
 
 
-async def status(
-    settings: Settings,
-    admission: Admission,
-    fleet: FleetDriver,
-    hosts: HostDirectory,
-    dispatcher: Dispatcher,
-    account: str,
-) -> dict[str, Any]:
-    nodes = await asyncio.to_thread(ray.nodes)
-    return {
-        "version": __version__,
-        "time": time.time(),
-        "auth": settings.auth,
-        "store": "sqlite" if settings.database_url is None else settings.database_url.partition(":")[0],
-        "ray_address": ray.get_runtime_context().gcs_address,
-        "nodes": [_node(node) for node in nodes],
-        "hosts": [_host(host.facts) for host in hosts],
-        "fleet": _seen_by(account, fleet.describe()),
-        "concurrency": {
-            place: region for place, region in admission.describe().items() if place.startswith(f"{account}/")
-        },
-        "queue": dispatcher.describe(),
-    }
+@dataclass(frozen=True)
+class Status:
+    """``frontdoor.front_door.Status``: each part is asked for what it knows, and told to the account that it belongs to."""
+
+    settings: Settings
+    fleet: FleetDriver
+    hosts: HostDirectory
+    registry: Registry
+    admission: Admission
+    follower: ChangeFollower
+    dispatcher: Dispatcher
+
+    async def __call__(self, principal: Principal, detail: bool, function: str | None) -> Mapping[str, Any]:
+        """With ``detail``, ``functions`` is there too: one entry for the named function, or for each that has a story.
+
+        Raises ``ResourceNotFoundException`` for a function that the account does not have.
+        """
+        address, nodes = await asyncio.to_thread(cluster_facts)
+        url = self.settings.database_url
+        return {
+            "version": __version__,
+            "time": time.time(),
+            "auth": self.settings.auth,
+            "store": "sqlite" if url is None else url.partition(":")[0],
+            "ray_address": address,
+            "nodes": nodes,
+            "hosts": [asdict(host.facts) for host in self.hosts],
+            "fleet": _seen_by(principal.account, self.fleet.describe()),
+            "concurrency": {
+                place: region
+                for place, region in self.admission.describe().items()
+                if place.startswith(f"{principal.account}/")
+            },
+            "change_feed": self.follower.describe(),
+            "queue": self.dispatcher.describe(),
+            **({"functions": await self._stories(principal, function)} if detail else {}),
+        }
+
+    async def _stories(self, principal: Principal, function: str | None) -> list[dict[str, Any]]:
+        """The decisions about each function, with the lives of its environments as their hosts tell them."""
+        known = [key for key in self.registry.keys() if key[0] == principal.account]  # noqa: SIM118 - no dict
+        if function is None:
+            told = [story for key in known if _says_something(story := self._decisions(key))]
+        else:
+            key = (principal.account, principal.region, function)
+            told = [self._decisions(key)]
+            if key not in known and not _says_something(told[0]):
+                arn = function_arn(principal.region, principal.account, function)
+                raise ResourceNotFoundException(f"Function not found: {arn}")
+        environments = [one for story in told for one in story["environments"]]
+        lives = await self._lives({one["host_id"] for one in environments})
+        for one in environments:
+            one["life_cycle"] = lives[one["host_id"]].get(one["environment_id"])
+        return told
+
+    def _decisions(self, key: FunctionKey) -> dict[str, Any]:
+        account, region, name = key
+        return {
+            "function": name,
+            "region": region,
+            "arn": function_arn(region, account, name),
+            "concurrency": self.admission.explain(key),
+            **self.fleet.explain(key),
+        }
+
+    async def _lives(self, host_ids: Iterable[str]) -> dict[str, dict[str, Mapping[str, object]]]:
+        """By host and environment; a host that does not answer in time tells nothing."""
+        lives: dict[str, dict[str, Mapping[str, object]]] = defaultdict(dict)
+
+        async def ask(host_id: str) -> None:
+            try:
+                async with asyncio.timeout(_HOST_ANSWERS_S):
+                    described = await self.hosts.find(host_id).describe()
+            except (HostLost, TimeoutError):
+                return
+            lives[host_id] = {str(one["environment_id"]): one for one in described}
+
+        await asyncio.gather(*map(ask, host_ids))
+        return lives
 
 
-def _node(node: dict[str, Any]) -> dict[str, Any]:
-    resources = {name: amount for name, amount in node["Resources"].items() if not name.startswith("node:")}
-    return {"node_id": node["NodeID"], "name": node["NodeName"], "alive": node["Alive"], "resources": resources}
+def _says_something(story: Mapping[str, Any]) -> bool:
+    concurrency = story["concurrency"]
+    return any(story[part] for part in ("environments", "waiting", "refusals")) or bool(concurrency["throttles"])
 
 
-def _host(facts: Any) -> dict[str, Any]:
-    return {name: getattr(facts, name) for name in type(facts).__slots__}
-
-
-def _seen_by(account: str, fleet: dict[str, Any]) -> dict[str, Any]:
+def _seen_by(account: str, fleet: Mapping[str, Any]) -> dict[str, Any]:
     """The fleet without what belongs to other accounts."""
 
-    def own(host: dict[str, Any]) -> dict[str, Any]:
+    def own(host: Mapping[str, Any]) -> dict[str, Any]:
         return {**host, "environments": [one for one in host["environments"] if one["account"] == account]}
 
     return {"hosts": [own(host) for host in fleet["hosts"]]}

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from raylambda import __version__
-from raylambda.cli import functions, logs, platform
+from raylambda.cli import functions, logs, platform, status
 from raylambda.cli.output import show_error
 from raylambda.cli.packaging import PackagingError
 from raylambda.home import HomeUnusable, NoPlatform
@@ -47,7 +47,7 @@ app.command(name="list")(functions.list_functions)
 app.command()(functions.get)
 app.command()(functions.delete)
 app.command()(logs.logs)
-app.command()(platform.status)
+app.command()(status.status)
 
 
 def main() -> None:

@@ -77,6 +77,11 @@ class Admission:
             units = region.units.get(key, 0)
             region.shared_units += units if reserved is None else -units
 
+    def forget(self, key: FunctionKey) -> None:
+        """The function is gone: it reserves nothing, and what it was refused is of no interest. Units that are out stay counted."""
+        self.reserve(key, None)
+        self._region(key).throttles.pop(key, None)
+
     def units(self, key: FunctionKey) -> int:
         """How many units of the function are out."""
         region = self._regions.get(key[:2])

@@ -31,7 +31,7 @@ class Functions(Protocol):
 
 
 class Retire(Protocol):
-    """Whoever owns the environments (``FleetShell``)."""
+    """Whoever owns the environments (``FleetDriver``)."""
 
     def retire(self, key: FunctionKey, current: frozenset[tuple[str, str]]) -> None: ...
 
@@ -65,7 +65,7 @@ class FunctionSubscriber:
     def _put(self, key: FunctionKey, record: FunctionRecord | None) -> None:
         if record is None:
             self._registry.drop(key)
-            self._admission.reserve(key, None)
+            self._admission.forget(key)
             self._fleet.retire(key, frozenset())
             return
         self._registry.put(record)
