@@ -28,7 +28,8 @@ def status(
         show_json(found)
     elif why is not None:
         for function in found["functions"]:
-            _show_why(function)
+            for line in why_lines(function):
+                data.print(line, markup=False)
     else:
         _show_platform(found)
 
@@ -63,18 +64,19 @@ def _show_platform(found: Mapping[str, Any]) -> None:
         show_warning(warning)
 
 
-def _show_why(function: Mapping[str, Any]) -> None:
-    """The story of one function: concurrency, who waits and was refused, then each environment from its first step on."""
-    for line in _why_lines(function):
-        # Reasons may hold what a function wrote: nothing of it may steer the terminal.
-        data.print(_UNPRINTABLE.sub("?", line), markup=False)
+def why_lines(function: Mapping[str, Any]) -> Iterator[str]:
+    """The story of one function: concurrency, who waits and was refused, then each environment from its first step on.
+
+    Reasons may hold what a function wrote: nothing of it may steer the terminal.
+    """
+    return (_UNPRINTABLE.sub("?", line) for line in _story(function))
 
 
-def _why_lines(function: Mapping[str, Any]) -> Iterator[str]:
+def _story(function: Mapping[str, Any]) -> Iterator[str]:
     units = function["concurrency"]
-    kind = "shared with all functions without a reservation" if units["reserved"] is None else "reserved for it"
+    kind = "shared by all functions without a reservation" if units["reserved"] is None else "reserved for it alone"
     yield function["arn"]
-    yield f"concurrency: it uses {units['units']}; of the {units['limit']} {kind}, {units['in_use']} are in use"
+    yield f"concurrency: {units['units']} in use by it; {units['in_use']} of {units['limit']} that are {kind}"
     for reason, times in units["throttles"].items():
         yield f"throttled: {times} times ({reason})"
     for one in function["waiting"]:

@@ -285,6 +285,22 @@ def test_status_shows_nodes_hosts_environments_and_isolation(raylambda: Command,
     assert document["hosts"][0]["isolation"][0] == "jail"
 
 
+def test_status_says_why_a_function_has_what_it_has(raylambda: Command, deploy: Any) -> None:
+    name = deploy(ECHO)
+    raylambda.output("invoke", name)
+
+    text = raylambda.output("status", "--why", name)
+    document = json.loads(raylambda.output("status", "--why", name, "--json"))
+    unknown = raylambda("status", "--why", "nobody")
+
+    assert f":function:{name}\n" in text
+    assert "a call was done" in text  # the fleet's side
+    assert "RuntimeAnswered -> ResponseSent" in text  # its host's
+    assert [function["function"] for function in document["functions"]] == [name]
+    assert unknown.returncode == 1
+    assert "Function not found" in unknown.stderr
+
+
 def test_the_version_is_shown(raylambda: Command) -> None:
     assert raylambda.output("--version") == f"raylambda {__version__}\n"
 
