@@ -1,4 +1,4 @@
-"""What runs in the jail needs the standard library only (design.md 7)."""
+"""What runs in the jail needs the standard library only (rooms.md 1)."""
 
 from __future__ import annotations
 
