@@ -1,4 +1,4 @@
-"""What every sandbox promises (``sandbox.py``), with and without a jail."""
+"""What every sandbox promises (``contract.py``), with and without a jail."""
 
 from __future__ import annotations
 

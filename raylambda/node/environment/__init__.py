@@ -1,22 +1,20 @@
-"""One execution environment, its trusted side; and the host that holds many.
+"""One execution environment, its trusted side.
 
-What comes in: ``StartEnvironment`` and ``Invocation`` from the scheduler, through ``Host``. What goes out:
-``InvocationResult``, and by ``Host.events`` the log lines and the environments that ended by themselves.
+What comes in: a guest that is launched, the command of its runtime, and invocations. What goes out: ``EnvironmentStarted``,
+``InvocationResult``, lines in the function's log, and one word when the environment ends while nobody uses it.
 
 ::
 
-    host.py           Host: the plain class that becomes a Ray actor; many environments, by id
-     ├── outbox.py        what its one listener is told: log lines, exits
-     ├── packages.py      the runtime_env's packages, for the jails
-     ├── unrunnable.py    an environment of a version that this node cannot run
-     └── environment.py   Environment: carries out what the life cycle decides
-          ├── lifecycle.py     states and the table of transitions (pure), with events.py
-          ├── run.py           the invocation that it has
-          ├── runtime_api.py   the Runtime API; http_connection.py, http_request.py and listener.py below it
-          ├── process.py       the runtime process: started, watched, killed
-          ├── journal.py       what is logged and measured; platform_lines.py (pure), log_buffer.py
-          ├── failures.py      what a caller reads when something fails (pure)
-          └── variables.py     the runtime's environment variables (pure)
+    environment.py    Environment: carries out what the life cycle decides; and the one of a version that this node cannot run
+     ├── lifecycle.py    states and the table of transitions (pure)
+     ├── events.py       what the life cycle is told, and what it says to do (pure)
+     ├── run.py          the invocation that the environment has
+     ├── process.py      the runtime process: started, watched, killed
+     ├── timers.py       the seam through which it is woken up
+     ├── failures.py     what a caller reads when something fails (pure)
+     ├── variables.py    the runtime's environment variables (pure)
+     ├── guest_api/      what the guest asks over HTTP: the Runtime API
+     └── logging/        what is logged, measured and told
 
 The life of an environment: INIT runs in ``start`` (10 s at most). A failed INIT is no failure of the start: the next
 invocation repeats it, on its own time. An invocation ends with the runtime's answer, with its timeout, or with the end of
@@ -30,7 +28,8 @@ What holds:
 * the guest is hostile: nothing it sends, or does not send, costs another environment more than a few callbacks, and what is
   kept of it is bounded (connections, heads, bodies, lines, the lines that wait);
 * an invocation gets exactly one end, and an event that may have reached the runtime is never run again from here;
-* an environment whose jail is gone says so (``reusable=False``, ``EnvironmentExited`` when it was idle).
+* an environment whose jail is gone says so (``reusable=False``, ``EnvironmentExited`` when it was idle);
+* ``describe`` tells people whose environment it is, where it is, and how it came to be there.
 
-Extensions will register in ``lifecycle.py`` and be served beside ``runtime_api.py`` by the same connections.
+Extensions will register in ``lifecycle.py`` and have an API of their own in ``guest_api``.
 """

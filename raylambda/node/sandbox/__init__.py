@@ -1,16 +1,21 @@
-"""The jail and what goes into it: from a code package and a plan to a process that no other can disturb.
+"""The jail: from a code tree and a plan to a process that no other can disturb.
 
-What comes in is a ``GuestSpec``: the tree of a version's code (``trees``, unpacked by ``archive``), the mounts and the command of
-its runtime (``catalog``), a memory size. What goes out is a ``Guest``: a listening Runtime API socket, one runtime process at a
-time, its output, and its end. ``sandbox`` is the contract; ``selection`` chooses who fulfils it on this node.
+What comes in is a ``GuestSpec``: the tree of a version's code, the mounts of its runtime, a memory size; then a ``RuntimeCommand``.
+What goes out is a ``Guest``: a listening Runtime API socket, one runtime process at a time, its output, and its end.
 
 The way of a launch::
 
-    bubblewrap   namespaces, mounts, seccomp, network slot      (process_isolation: nothing of it)
-      process_one  vfork + exec, control socket, hello           <- bootstrap/init.py, process 1 of the guest
-        guest        into its limits (limits, cgroups), then: run, exited, kill, close
-          output       stdout and stderr to the host's sink
-          memory_watch the part of memory that the kernel cannot count as we need it
+    contract             what every sandbox promises; where the bootstrap lies
+    selection            who fulfils it on this node, tried out
+    bubblewrap           namespaces, mounts, network slot      (process_isolation: nothing of it)
+      seccomp              the system calls that a guest may not make
+      network/             a network for each guest
+      process_one          vfork + exec, hello, questions and answers   <- runtimes/bootstrap/init.py, process 1 of the guest
+        control_socket       the host's end of the control socket
+        control_protocol     its frames, as bytes (pure)
+        guest                into its limits, then: run, exited, kill, close
+          limits/              memory and processes
+          output               stdout and stderr to the host's sink
 
 Invariants:
 

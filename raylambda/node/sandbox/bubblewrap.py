@@ -77,7 +77,7 @@ class Privilege(StrEnum):
 
 
 class BubblewrapSandbox:
-    """Makes jails (``sandbox.Sandbox``). ``state_dir`` is ours, mode 0700."""
+    """Makes jails (``contract.Sandbox``). ``state_dir`` is ours, mode 0700."""
 
     def __init__(self, privilege: Privilege, network: Network, limits: LimitsFactory, state_dir: Path) -> None:
         self._privilege = privilege

@@ -1,4 +1,4 @@
-"""One guest as ``environment`` sees it (``sandbox.Guest``), shared by all isolations: runtime processes, output, limits, end."""
+"""One guest as ``environment`` sees it (``contract.Guest``), shared by all isolations: runtime processes, output, limits, end."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _MISSING: Final = (
 
 
 class ProcessSandbox:
-    """Makes guests that are plain processes (``sandbox.Sandbox``). ``state_dir`` is ours, mode 0700."""
+    """Makes guests that are plain processes (``contract.Sandbox``). ``state_dir`` is ours, mode 0700."""
 
     def __init__(self, limits: LimitsFactory, state_dir: Path) -> None:
         self._limits = limits

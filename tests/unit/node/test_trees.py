@@ -21,11 +21,6 @@ PACKAGE = a_zip({"app.py": "x = 1\n", "lib/deep/b.py": "y"})
 SHA256 = hashlib.sha256(PACKAGE).hexdigest()
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Source:
     """Where packages come from; counts how often it is asked."""
 

@@ -1,1 +1,15 @@
-"""Logging."""
+"""What is written into a function's log, measured of its invocations, and told about its environments.
+
+What comes in: the guest's output in any pieces, and the steps of the environment. What goes out: ``LogLines`` and
+``EnvironmentExited`` for the host's one listener, the numbers and the tail of an ``InvocationResult``, and the story for people.
+
+::
+
+    journal.py         what one environment logs, measures, and tells people, in the order in which it happens
+    platform_lines.py  the platform's own lines, as text or as JSON records (pure)
+    log_buffer.py      the guest's output as lines; the last 4 KB; what waits to be read
+    outbox.py          what a host has to tell its listener
+
+What holds: lines of one stream keep their order, and those of an invocation stand between its START and END; what waits is bounded,
+and what is dropped is counted and said; each line is told once, an environment's before its exit.
+"""

@@ -1,17 +1,4 @@
-"""Memory and process limits of guests: cgroups where this node lets us, otherwise a watcher that reads /proc.
-
-*Memory* is what processes hold themselves (anonymous memory): neither page cache nor the files in /tmp, which have a limit of
-their own, as on AWS. The kernel cannot leave a tmpfs out of a cgroup's account, so the cgroup's hard limit is memory plus what /tmp
-may hold, and ``MemoryWatch`` (``memory_watch.py``) looks at the anonymous part alone.
-
-======================  ===============================  ================================  =========================
-implementation          needs                            over the memory limit             more than 1,024 tasks
-======================  ===============================  ================================  =========================
-``Cgroups``, v1         writable memory and pids          killed by the kernel or watch     fork fails
-``Cgroups``, v2         delegated memory and pids         killed by the kernel or watch     fork fails
-``Watched``             nothing                           killed by the watch               killed by the watch
-======================  ===============================  ================================  =========================
-"""
+"""What the limits of one guest promise, and what makes them; the package says what is limited, and how."""
 
 from __future__ import annotations
 

@@ -23,10 +23,6 @@ class Pool(Generic[Made]):
         self._refill: asyncio.Task[None] | None = None
         self._closed: Exception | None = None
 
-    @property
-    def ready(self) -> int:
-        return len(self._ready)
-
     def fill(self) -> None:
         """Start making what is missing, unless that is under way."""
         if self._closed is None and (self._refill is None or self._refill.done()):
@@ -97,9 +93,6 @@ class Numbers:
         self._count = count
         self._next = 0
         self._out: set[int] = set()
-
-    def __len__(self) -> int:
-        return len(self._out)
 
     def take(self) -> int:
         """A number that is not out; raises ``IndexError`` when all are."""

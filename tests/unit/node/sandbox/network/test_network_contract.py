@@ -11,11 +11,6 @@ from raylambda.node.sandbox.network.contract import HostNetwork, NoNetwork
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def test_without_a_network_the_jail_makes_an_empty_one() -> None:
     network = NoNetwork()
 

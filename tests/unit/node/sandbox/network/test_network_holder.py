@@ -15,11 +15,6 @@ from raylambda.node.sandbox.network.rules import Service
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def test_missing_programs_are_named_with_the_way_out(tmp_path: Path) -> None:
     present = tmp_path / "ip"
     present.touch()

@@ -11,11 +11,6 @@ from raylambda.node.sandbox.network.pool import Numbers, Pool
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Maker:
     """Makes numbers; each call waits until ``allow``ed, unless there is nothing to wait for."""
 
@@ -53,7 +48,6 @@ async def test_the_pool_fills_and_refills() -> None:
     await settled()
 
     assert first == 0
-    assert pool.ready == 3
     assert maker.calls == [3, 1]
 
 
@@ -69,7 +63,6 @@ async def test_those_who_wait_are_served_first_and_in_order() -> None:
 
     assert [await taker for taker in takers] == [0, 1, 2]
     assert maker.calls == [2, 1, 2, 2]
-    assert pool.ready == 4
 
 
 async def test_a_failure_reaches_those_who_wait_and_the_next_take_tries_again() -> None:
