@@ -2,4 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 pytest_plugins = ["tests.plugins.cluster", "tests.plugins.databases", "tests.plugins.frontdoor"]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Asynchronous tests run on asyncio, as everything here does."""
+    return "asyncio"

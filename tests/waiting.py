@@ -12,12 +12,12 @@ _Found = TypeVar("_Found")
 PAUSE_S = 0.02
 
 
-def until(condition: Callable[[], Any], within_s: float = 60.0) -> Any:
+def until(condition: Callable[[], Any], within_s: float = 90.0, what: str = "") -> Any:
     """The first true value of ``condition``; raises ``TimeoutError`` when there is none in time."""
     deadline = time.monotonic() + within_s
     while not (found := condition()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {within_s:g} s: {condition}")
+            raise TimeoutError(f"not within {within_s:g} s: {what or condition}")
         time.sleep(PAUSE_S)
     return found
 

@@ -18,7 +18,8 @@ from raylambda.testing.processes import the_process
 from tests.chaos.killer import RUNTIME, Killer
 from tests.chaos.load import CALLERS, Load
 from tests.cluster.nodes import Nodes
-from tests.cluster.world import FUNCTION_ERROR, OK, PLATFORM_ERROR, World, jails_without_host, left_behind, until
+from tests.cluster.world import FUNCTION_ERROR, OK, PLATFORM_ERROR, World, jails_without_host, left_behind
+from tests.waiting import until
 
 SECONDS = float(os.environ.get("RAYLAMBDA_CHAOS_S", "10"))
 SEED = int(os.environ.get("RAYLAMBDA_CHAOS_SEED") or SystemRandom().randrange(10**6))

@@ -30,8 +30,8 @@ from tests.cluster.world import (
     left_behind,
     runtimes,
     settings_on,
-    until,
 )
+from tests.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.jail, pytest.mark.timeout(300)]
 

@@ -16,8 +16,9 @@ from botocore.exceptions import ClientError
 from raylambda.testing.platform import running_platform
 from tests.builders import a_zip
 from tests.cluster.witness import Witness
-from tests.cluster.world import OK, ROLE, World, a_world, platform_settings, until
+from tests.cluster.world import OK, ROLE, World, a_world, platform_settings
 from tests.plugins.databases import PostgresqlServer
+from tests.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.jail, pytest.mark.postgresql, pytest.mark.timeout(300)]
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -42,6 +42,7 @@ from raylambda.scheduling.leases import Leases
 from raylambda.scheduling.registry import Registry
 from raylambda.testing.codestore import MemoryCodeStore
 from tests.builders import a_version, a_zip
+from tests.waiting import reached
 
 pytestmark = [pytest.mark.anyio, pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -53,11 +54,6 @@ def handler(event, context):
     time.sleep(event)
     return event
 """
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")
@@ -123,15 +119,9 @@ async def a_platform(state_dir: Path) -> AsyncIterator[Platform]:
         await driver.close()
 
 
-async def until(condition: Callable[[], object], within_s: float = 60.0) -> None:
-    async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110 - the condition is the state of other processes
-            await asyncio.sleep(0.05)
-
-
 async def eight_calls_on_two_hosts(platform: Platform) -> list[asyncio.Future[Completion]]:
     calls = [asyncio.ensure_future(platform.call(8.0)) for _ in range(8)]
-    await until(lambda: sum(platform.leased(host) for host in platform.hosts()) == 8)
+    await reached(lambda: sum(platform.leased(host) for host in platform.hosts()) == 8)
     assert [platform.leased(host) for host in platform.hosts()] == [4, 4]
     return calls
 
@@ -171,7 +161,7 @@ async def test_a_lost_node_fails_only_the_calls_that_ran_on_it(cluster: Cluster,
 
         assert sum(isinstance(outcome, ServiceException) for outcome in outcomes) == 4
         assert sum(isinstance(outcome, Completion) for outcome in outcomes) == 4
-        await until(lambda: {host["node_id"] for host in platform.hosts()} - {""} == set(nodes))
+        await reached(lambda: {host["node_id"] for host in platform.hosts()} - {""} == set(nodes))
         await nothing_leaked(platform)
     for node in nodes.values():
         cluster.remove_node(node)

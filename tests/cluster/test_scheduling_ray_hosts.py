@@ -44,11 +44,6 @@ def handler(event, context):
 """
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(scope="module")
 def ray_here() -> Iterator[None]:
     """A Ray node of two CPUs in this process's care."""

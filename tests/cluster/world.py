@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,16 +28,6 @@ ROLE = "arn:aws:iam::123456789012:role/test"
 
 OK, FUNCTION_ERROR, THROTTLED, PLATFORM_ERROR = "ok", "function error", "throttled", "500 ServiceException"
 """What a synchronous call may come to; anything else is an exception in the test."""
-
-
-def until(condition: Callable[[], Any], within_s: float = WITHIN_S) -> Any:
-    """Wait until the condition holds and return what it returned."""
-    deadline = time.monotonic() + within_s
-    while not (found := condition()):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {within_s:g} s: {condition}")
-        time.sleep(0.05)
-    return found
 
 
 def platform_settings(witness: Witness) -> dict[str, str]:

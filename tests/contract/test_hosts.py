@@ -20,11 +20,6 @@ from tests.contract.host_contract import Driver, HostContract
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class FakeDriver:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()

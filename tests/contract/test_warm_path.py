@@ -27,11 +27,6 @@ CALLS = 20
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def cluster() -> FakeCluster:
     return FakeCluster()
 

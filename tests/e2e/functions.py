@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
-from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -45,13 +43,3 @@ def log_lines(platform: Platform, name: str) -> list[str]:
     """What the function wrote so far."""
     with closing(Client(platform.endpoint, platform.access_key_id, platform.secret, platform.region)) as own_client:
         return [entry.message for entry in own_client.logs(name)]
-
-
-def eventually(condition: Callable[[], Any], limit_s: float = 30.0) -> Any:
-    """The first true value of ``condition``; fails when there is none in time."""
-    until = time.monotonic() + limit_s
-    while time.monotonic() < until:
-        if value := condition():
-            return value
-        time.sleep(0.05)
-    raise AssertionError("the condition did not come true in time")

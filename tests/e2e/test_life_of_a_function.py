@@ -13,7 +13,8 @@ import pytest
 
 from raylambda.testing.platform import Platform
 from tests.builders import a_zip
-from tests.e2e.functions import eventually, log_lines
+from tests.e2e.functions import log_lines
+from tests.waiting import until
 
 SAYS = "def handler(event, context):\n    return [{!r}, context.function_version, context.invoked_function_arn.rpartition(':')[2]]\n"
 
@@ -135,7 +136,7 @@ def test_an_event_is_accepted_and_runs(client: Any, deploy: Any, platform: Platf
     assert "ExecutedVersion" not in answer
     assert answer["Payload"].read() == b""
     request_id = answer["ResponseMetadata"]["RequestId"]
-    eventually(lambda: any(f"ran {mark} {request_id}" in line for line in log_lines(platform, name)))
+    until(lambda: any(f"ran {mark} {request_id}" in line for line in log_lines(platform, name)))
 
 
 def test_a_failing_event_is_tried_three_times_under_one_request_id(
@@ -151,7 +152,7 @@ def test_a_failing_event_is_tried_three_times_under_one_request_id(
     def attempts() -> int:
         return sum(attempt in line for line in log_lines(platform, name))
 
-    eventually(lambda: attempts() == 3)
+    until(lambda: attempts() == 3)
 
 
 def test_invoke_async_of_old_clients_is_an_event(client: Any, deploy: Any, platform: Platform) -> None:
@@ -160,4 +161,4 @@ def test_invoke_async_of_old_clients_is_an_event(client: Any, deploy: Any, platf
     answer = client.invoke_async(FunctionName=name, InvokeArgs=b'{"n": 7}')
 
     assert answer["Status"] == 202
-    eventually(lambda: any("old client {'n': 7}" in line for line in log_lines(platform, name)))
+    until(lambda: any("old client {'n': 7}" in line for line in log_lines(platform, name)))

@@ -20,7 +20,8 @@ from raylambda.testing.platform import Platform
 from tests.builders import a_zip
 from tests.e2e.commands import RAYLAMBDA, Command
 from tests.e2e.conftest import Neighbours
-from tests.e2e.functions import called, eventually
+from tests.e2e.functions import called
+from tests.waiting import until
 
 ROLE = "arn:aws:iam::123456789012:role/test"
 
@@ -147,4 +148,4 @@ def test_ray_lists_invocations_by_function_and_qualifier(client: Any, deploy: An
         tasks = json.loads(ray.output("list", "tasks", "--format", "json", "--limit", "10000"))
         return {task["name"] for task in tasks}
 
-    eventually(lambda: {f"{name}:$LATEST", f"{name}:1"} <= listed(), limit_s=60)
+    until(lambda: {f"{name}:$LATEST", f"{name}:1"} <= listed(), within_s=60)

@@ -15,8 +15,9 @@ import pytest
 from raylambda.testing.platform import Platform, running_platform
 from raylambda.testing.processes import Process, command_line, descendants
 from tests.e2e.commands import RAYLAMBDA, REPOSITORY, Command
-from tests.e2e.functions import called, client_of, deployed, eventually, log_lines
+from tests.e2e.functions import called, client_of, deployed, log_lines
 from tests.plugins.databases import PostgresqlServer
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -132,13 +133,13 @@ def test_postgresql_is_the_store_and_sigterm_ends_everything(postgresql_server: 
         client.invoke(FunctionName=name, InvocationType="Event", Payload=b'"event"')
 
         assert called(client, name, [1]) == [1]
-        eventually(lambda: "ran event" in log_lines(platform, name))
+        until(lambda: "ran event" in log_lines(platform, name))
         assert "store: postgresql" in status_of(platform)
         assert not list(platform.home.glob("*.sqlite"))
         family = family_of(platform)
         platform.process.send_signal(signal.SIGTERM)
         assert platform.process.wait(timeout=60) == 0
-        eventually(lambda: all_gone(family))
+        until(lambda: all_gone(family))
         assert "Traceback" not in platform.log.read_text()
         assert not (platform.home / "platform.json").exists()
     postgresql_server.drop_database(url)
@@ -162,7 +163,7 @@ def test_functions_and_accepted_events_survive_a_kill(tmp_path: Path) -> None:
         busy = client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
         assert busy["ReservedConcurrentExecutions"] == 1
         client.invoke(FunctionName=name, InvocationType="Event", Payload=b'"block"')
-        eventually(lambda: "began block" in log_lines(platform, name))
+        until(lambda: "began block" in log_lines(platform, name))
         accepted = [_accepted(client, name, mark) for mark in ("one", "two", "three")]
         client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=10)
         family = family_of(platform)
@@ -170,15 +171,15 @@ def test_functions_and_accepted_events_survive_a_kill(tmp_path: Path) -> None:
         agents = [process for process in family if " ".join(command_line(process)).startswith(RAYS_AGENTS)]
         platform.process.kill()
         platform.process.wait()
-        eventually(lambda: all_gone([process for process in family if process not in agents]))
+        until(lambda: all_gone([process for process in family if process not in agents]))
 
     assert accepted == [202, 202, 202]
     with running_platform(settings) as platform:
         client = client_of(platform)
         assert client.get_function(FunctionName=name)["Configuration"]["State"] == "Active"
-        eventually(lambda: {"ran one", "ran two", "ran three"} <= set(log_lines(platform, name)), limit_s=120)
+        until(lambda: {"ran one", "ran two", "ran three"} <= set(log_lines(platform, name)), within_s=120)
         assert called(client, name, "direct") is None
-    eventually(lambda: all_gone(family), limit_s=90)
+    until(lambda: all_gone(family), within_s=90)
 
 
 def _accepted(client: Any, name: str, mark: str) -> int:

@@ -17,11 +17,6 @@ from raylambda.node.sandbox.process_isolation import ProcessSandbox
 from tests.guest.jail_driver import GuestMaker
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def _jail(state: Path) -> Sandbox:
     if shutil.which("bwrap") is None:
         reason = "bubblewrap is not installed"

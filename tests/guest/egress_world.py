@@ -18,8 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -288,14 +287,6 @@ def _is(pid: int, program: str, network: str) -> bool:
         return name.startswith(program) and network_of(pid) == network
     except OSError:
         return False
-
-
-def wait_until(holds: Callable[[], bool], what: str) -> None:
-    """Wait for a condition that another process brings about."""
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.01)
 
 
 def impossible_here() -> str:

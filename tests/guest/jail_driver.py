@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
 from raylambda.node.sandbox.contract import Guest, GuestSpec, Mount, RuntimeCommand, RuntimeExit, Sandbox
+from tests.waiting import reached
 
 PYTHON = str(Path(sys.executable).resolve())
 PREFIX = Path(sys.base_prefix).resolve()
@@ -44,7 +45,7 @@ class Probe:
         """Wait until the script has written ``text``; it must not end before."""
         end = asyncio.ensure_future(self.guest.exited())
         try:
-            await until(lambda: text.encode() in self.output or end.done())
+            await reached(lambda: text.encode() in self.output or end.done())
             assert text.encode() in self.output, (end.result(), bytes(self.output))
         finally:
             end.cancel()
@@ -69,9 +70,3 @@ class GuestMaker:
         mounts = (Mount(PREFIX, str(PREFIX)),)
         spec = GuestSpec(f"guest-{number}", tree, init_interpreter=PYTHON, mounts=mounts, **sizes)  # type: ignore[arg-type]
         return Probe(await self.sandbox.launch(spec, output.extend), tree, output)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait for a condition; the test's own time limit ends a vain wait."""
-    while not condition():  # noqa: ASYNC110  what is waited for happens in other processes
-        await asyncio.sleep(0.005)

@@ -19,8 +19,8 @@ from tests.guest.egress_world import (
     may_skip,
     namespaces_of,
     seen_anywhere,
-    wait_until,
 )
+from tests.waiting import until
 
 pytestmark = [pytest.mark.jail, pytest.mark.skipif(may_skip(), reason=impossible_here())]
 
@@ -54,7 +54,7 @@ def test_twenty_guests_at_once_and_the_pool_is_refilled(world: World) -> None:
         assert answers == [INTERNET] * 20
         assert len({slot.slot_id for slot in slots}) == 20
         made = namespace_of(slots[0]).parent
-        wait_until(lambda: len([*made.glob("guest*")]) == 24, "four more are ready")
+        until(lambda: len([*made.glob("guest*")]) == 24, what="four more are ready")
 
 
 def test_a_released_slot_is_gone_and_never_given_again(world: World) -> None:
@@ -91,8 +91,8 @@ def test_the_killed_host_process_leaves_nothing(world: World) -> None:
 
     driver.kill()
 
-    wait_until(lambda: not seen_anywhere(namespaces - world.others()), "all namespaces are gone")
-    wait_until(lambda: not world.on_the_node(GATEWAY_PROGRAM), "the gateway program is gone")
+    until(lambda: not seen_anywhere(namespaces - world.others()), what="all namespaces are gone")
+    until(lambda: not world.on_the_node(GATEWAY_PROGRAM), what="the gateway program is gone")
 
 
 def test_closing_leaves_nothing(world: World) -> None:
@@ -102,7 +102,7 @@ def test_closing_leaves_nothing(world: World) -> None:
         driver.do("close")
         driver.do("close")
 
-        wait_until(lambda: not seen_anywhere(namespaces), "all namespaces are gone")
+        until(lambda: not seen_anywhere(namespaces), what="all namespaces are gone")
         assert not world.on_the_node(GATEWAY_PROGRAM)
         assert driver.do("take") == {"error": "Outbound networking is closed."}
 
@@ -134,7 +134,7 @@ def test_after_the_death_of_the_holder_new_guests_have_a_network(world: World) -
     with world.driver() as driver:
         old = driver.slot()
         os.kill(holder_of(old), signal.SIGKILL)
-        wait_until(lambda: not namespace_of(old).exists(), "the holder is gone")
+        until(lambda: not namespace_of(old).exists(), what="the holder is gone")
 
         new = driver.slot()
         driver.do("give_back", slot_id=old.slot_id)

@@ -19,8 +19,8 @@ from tests.guest.egress_world import (
     World,
     impossible_here,
     may_skip,
-    wait_until,
 )
+from tests.waiting import until
 
 pytestmark = [pytest.mark.jail, pytest.mark.skipif(may_skip(), reason=impossible_here())]
 
@@ -169,7 +169,7 @@ def test_another_resolver_on_the_nodes_loopback_is_followed(world: World) -> Non
         driver.resolv_conf.write_text("nameserver 127.0.0.53\n")
         driver.do("refresh")
 
-        wait_until(lambda: driver.guest(slot, *ask) == INTERNET, "the other resolver answers")
+        until(lambda: driver.guest(slot, *ask) == INTERNET, what="the other resolver answers")
 
 
 def test_an_allowed_name_is_resolved_by_the_node(world: World) -> None:
@@ -199,7 +199,7 @@ def test_an_address_that_the_node_gets_is_refused_at_once(world: World) -> None:
         slot = driver.slot()
         world.node.sh("ip address add 203.0.113.99/32 dev lo")
 
-        wait_until(lambda: driver.guest(slot, "tcp", "203.0.113.99", "7000") in REFUSED, "the new address is refused")
+        until(lambda: driver.guest(slot, "tcp", "203.0.113.99", "7000") in REFUSED, what="the new address is refused")
 
         world.node.sh("ip address delete 203.0.113.99/32 dev lo")
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from raylambda.node.sandbox.contract import GuestSpec, RuntimeCommand, RuntimeExit, SandboxError
-from tests.guest.jail_driver import PYTHON, GuestMaker, until
+from tests.guest.jail_driver import PYTHON, GuestMaker
+from tests.waiting import reached
 
 pytestmark = [pytest.mark.anyio, pytest.mark.jail]
 
@@ -153,7 +154,7 @@ async def test_kill_ends_everything_and_the_guest_goes_on(jail_any_guests: Guest
     probe = await jail_any_guests.launch()
     family = "import os,time\nfor i in range(5):\n  if os.fork() == 0: os.setsid(); os.fork(); print('child'); time.sleep(600)\n"
     await probe.start(family + "time.sleep(600)")
-    await until(lambda: probe.output.count(b"child") == 10)
+    await reached(lambda: probe.output.count(b"child") == 10)
 
     await probe.guest.kill()
     end = await probe.guest.exited()
@@ -238,7 +239,7 @@ async def test_close_leaves_no_descriptor_behind(jail_any_guests: GuestMaker) ->
     for _ in range(5):
         await one()
 
-    await until(lambda: descriptors() <= before)
+    await reached(lambda: descriptors() <= before)
 
 
 async def test_a_launch_that_fails_says_why_and_leaves_nothing(jail_any_guests: GuestMaker, tmp_path: Path) -> None:
@@ -248,13 +249,13 @@ async def test_a_launch_that_fails_says_why_and_leaves_nothing(jail_any_guests: 
     with pytest.raises(SandboxError):
         await jail_any_guests.sandbox.launch(spec, lambda data: None)
 
-    await until(lambda: descriptors() <= before)
+    await reached(lambda: descriptors() <= before)
 
 
 async def test_the_host_reads_an_endless_writer_in_bounded_bites(jail_any_guests: GuestMaker) -> None:
     probe = await jail_any_guests.launch()
     await probe.start("import os\nwhile True: os.write(1, b'x' * 65536)")
-    await until(lambda: len(probe.output) > 1 << 20)
+    await reached(lambda: len(probe.output) > 1 << 20)
     loop = asyncio.get_running_loop()
 
     ticks = 0

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from raylambda.node.sandbox import seccomp
-from tests.guest.jail_driver import GuestMaker, until
+from tests.guest.jail_driver import GuestMaker
+from tests.waiting import reached
 
 pytestmark = [pytest.mark.anyio, pytest.mark.jail]
 
@@ -348,7 +349,7 @@ async def test_guests_cannot_hide_from_kill(jail_guests: GuestMaker) -> None:
         "if os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\nopen('/tmp/up', 'w'); print('hidden', flush=True)\ntime.sleep(600)"
     )
     await probe.start(script)
-    await until(lambda: b"hidden" in probe.output)
+    await reached(lambda: b"hidden" in probe.output)
 
     await probe.guest.kill()
 

@@ -17,7 +17,7 @@ from raylambda.node.sandbox.guest import ConfinedGuest, launch_guest
 from raylambda.node.sandbox.limits.memory_watch import MemoryWatch
 from raylambda.node.sandbox.limits.watched_limits import WatchedLimits
 from raylambda.node.sandbox.process_one import Launch
-from tests.guest.jail_driver import until
+from tests.waiting import reached
 
 pytestmark = pytest.mark.anyio
 
@@ -90,7 +90,7 @@ async def test_a_false_start_is_a_sandbox_error_and_leaves_nothing(script: str, 
     with pytest.raises(SandboxError):
         await launched(script, watch)
 
-    await until(lambda: descriptors() <= before)
+    await reached(lambda: descriptors() <= before)
 
 
 @pytest.mark.parametrize("script", AFTER_HELLO.values(), ids=AFTER_HELLO.keys())

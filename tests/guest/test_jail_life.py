@@ -15,7 +15,8 @@ import pytest
 from raylambda.node.sandbox.contract import RuntimeExit, Sandbox, SandboxError
 from raylambda.node.sandbox.limits.cgroups import process_name
 from raylambda.node.sandbox.selection import make_sandbox, probe
-from tests.guest.jail_driver import GuestMaker, until
+from tests.guest.jail_driver import GuestMaker
+from tests.waiting import reached
 
 pytestmark = [pytest.mark.anyio, pytest.mark.jail]
 
@@ -76,7 +77,7 @@ async def test_a_killed_host_takes_its_guests_along(tmp_path: Path, isolation: s
     host.kill()
     host.communicate()
 
-    await until(lambda: not any(map(alive, [init, *below])))
+    await reached(lambda: not any(map(alive, [init, *below])))
 
 
 async def test_a_killed_host_s_cgroups_are_removed_by_the_next(tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ async def test_a_killed_host_s_cgroups_are_removed_by_the_next(tmp_path: Path) -
     folders = cgroups_of(host.pid)
     host.kill()
     host.communicate()
-    await until(lambda: not alive(init))
+    await reached(lambda: not alive(init))
 
     sandbox = await make_sandbox("jail", "none", (), tmp_path / "state")
     left = cgroups_of(host.pid)
@@ -100,7 +101,7 @@ async def test_close_leaves_no_process_mount_or_cgroup(jail_sandbox: Sandbox, tm
     probes = [await makers.launch() for _ in range(3)]
     for one in probes:
         await one.start("import os, time; os.fork(); print('up'); time.sleep(600)")
-        await until(lambda one=one: one.output.count(b"up") == 2)
+        await reached(lambda one=one: one.output.count(b"up") == 2)
     inits = [int(str(one.guest.describe()["process_1"])) for one in probes]
 
     await jail_sandbox.close()

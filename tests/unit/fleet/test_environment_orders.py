@@ -27,11 +27,6 @@ BOOT = BootEnvironment("e1", "h1", a_version())
 STOP = StopEnvironment("e1", "h1")
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def orders_for_a_host(script: Script | None = None) -> tuple[EnvironmentOrders, FakeHost]:
     """``h1`` runs and is known."""
     cluster, hosts = FakeCluster(script=script or Script()), HostDirectory()

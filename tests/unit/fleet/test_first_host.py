@@ -13,11 +13,6 @@ from tests.unit.scheduling.platform_on_fakes import a_call, a_platform
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def test_the_first_host_makes_the_platform_ready() -> None:
     async with a_platform() as platform:
         await platform.driver.ready()

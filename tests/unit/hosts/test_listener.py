@@ -10,14 +10,9 @@ from raylambda.hosts.listener import HostListener
 from raylambda.hosts.ports import HostSize
 from raylambda.model.environment import EnvironmentExited, HostFacts, LogLines
 from raylambda.testing.hosts import FakeHost, Script
-from tests.unit.scheduling.platform_on_fakes import until
+from tests.waiting import reached
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 class Heard:
@@ -41,7 +36,7 @@ async def test_log_lines_go_to_the_sink_in_order_and_exits_to_the_fleet() -> Non
 
     for event in (lines("one"), EnvironmentExited("e1", "Runtime.ExitError"), lines("two")):
         heard.host.emit(event)
-    await until(lambda: len(heard.logs) == 2)
+    await reached(lambda: len(heard.logs) == 2)
 
     assert heard.logs == [lines("one"), lines("two")]
     assert heard.exits == ["e1"]

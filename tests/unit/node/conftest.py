@@ -10,11 +10,6 @@ from tests.unit.node.environment.stage import Stage
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
     """Environments made with it are checked and shut down at the end of the test."""
     stage = Stage()

@@ -37,7 +37,8 @@ from raylambda.node.trees import CodeTrees
 from raylambda.testing.clock import ManualClock
 from raylambda.testing.sandbox import FakeSandbox, Script, exits, hangs, loses_jail, next_event, respond, writes
 from raylambda.testing.timers import ManualTimers
-from tests.unit.node.environment.stage import a_version, an_invocation, until
+from tests.unit.node.environment.stage import a_version, an_invocation
+from tests.waiting import reached
 
 pytestmark = pytest.mark.anyio
 
@@ -230,7 +231,7 @@ async def test_an_environment_takes_one_invocation_at_a_time(house: House) -> No
     house.scripts([next_event, hangs])
     await house.host.start(a_start())
     first = asyncio.create_task(house.host.invoke("e1", an_invocation()))
-    await until(lambda: house.sandbox.guests[0].runtimes[0].event)
+    await reached(lambda: house.sandbox.guests[0].runtimes[0].event)
 
     with pytest.raises(EnvironmentBusy):
         await house.host.invoke("e1", an_invocation())
@@ -244,14 +245,14 @@ async def test_a_cancelled_call_gives_up_the_answer_and_not_the_invocation(house
     house.scripts([next_event, lambda _: waits(go), respond(b"1"), next_event, respond(b"2"), hangs])
     await house.host.start(a_start())
     call = asyncio.create_task(house.host.invoke("e1", an_invocation()))
-    await until(lambda: house.sandbox.guests[0].runtimes[0].event)
+    await reached(lambda: house.sandbox.guests[0].runtimes[0].event)
 
     call.cancel()
     await asyncio.wait([call])
     with pytest.raises(EnvironmentBusy):
         await house.host.invoke("e1", an_invocation())
     go.set()
-    await until(lambda: house.sandbox.guests[0].runtimes[0].replies)
+    await reached(lambda: house.sandbox.guests[0].runtimes[0].replies)
     result = await house.host.invoke("e1", an_invocation())
 
     assert result.payload == b"2"
@@ -276,7 +277,7 @@ async def test_stop_during_an_invocation_says_that_it_may_have_run(house: House)
     house.scripts([next_event, hangs])
     await house.host.start(a_start())
     call = asyncio.create_task(house.host.invoke("e1", an_invocation()))
-    await until(lambda: house.sandbox.guests[0].runtimes[0].event)
+    await reached(lambda: house.sandbox.guests[0].runtimes[0].event)
 
     await house.host.stop("e1")
 
@@ -287,7 +288,7 @@ async def test_stop_during_an_invocation_says_that_it_may_have_run(house: House)
 async def test_stop_during_init_refuses_the_start(house: House) -> None:
     house.scripts([hangs])
     start = asyncio.create_task(house.host.start(a_start()))
-    await until(lambda: house.sandbox.guests and house.sandbox.guests[0].runtimes)
+    await reached(lambda: house.sandbox.guests and house.sandbox.guests[0].runtimes)
 
     await house.host.stop("e1")
 
@@ -335,7 +336,7 @@ async def test_an_idle_environment_that_loses_its_jail_is_told_after_its_lines(h
     house.scripts([next_event, respond(b"1"), writes("dying\n"), loses_jail])
     await house.host.start(a_start())
     await house.host.invoke("e1", an_invocation())
-    await until(lambda: house.sandbox.guests[0].closed)
+    await reached(lambda: house.sandbox.guests[0].closed)
 
     lines, exited = await house.host.events()
 

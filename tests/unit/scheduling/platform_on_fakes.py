@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -107,10 +107,3 @@ def a_record(**changes: object) -> FunctionRecord:
 
 def a_call(payload: bytes = b"{}", qualifier: str | None = None, name: str = "hello") -> Call:
     return Call("123456789012", "us-east-1", name, qualifier, "request-1", payload)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait for a condition, five seconds at most."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - the condition is somebody else's state
-            await asyncio.sleep(0)

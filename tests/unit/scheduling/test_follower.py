@@ -21,11 +21,6 @@ pytestmark = pytest.mark.anyio
 OTHER = ("123456789012", "us-east-1", "other")
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class MemoryFunctions:
     """A store in memory, with the promises of ``Functions``."""
 

@@ -26,11 +26,6 @@ NEVER_S = 3600.0
 Key = tuple[str, str, str]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def key(name: str) -> Key:
     return (ACCOUNT, REGION, name)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from raylambda.node.sandbox.contract import GuestSpec, RuntimeCommand
 from raylambda.testing.clock import ManualClock
 from raylambda.testing.sandbox import FakeGuest, FakeRuntime, FakeSandbox, Script
 from raylambda.testing.timers import ManualTimers
+from tests.waiting import reached
 
 REQUEST_ID = "8f507cfc-0000-4000-8000-000000000001"
 
@@ -41,13 +41,6 @@ def a_version(**changes: Any) -> FunctionVersion:
 def an_invocation(payload: bytes = b'{"a":1}', request_id: str = REQUEST_ID, **changes: Any) -> Invocation:
     arn = "arn:aws:lambda:us-east-1:123456789012:function:hello"
     return Invocation(request_id, payload, arn, **{"tail": True, **changes})
-
-
-async def until(condition: Callable[[], object], limit_s: float = 10.0) -> None:
-    """Let the event loop run until the condition holds."""
-    async with asyncio.timeout(limit_s):
-        while not condition():  # noqa: ASYNC110 (what it looks at sets no event)
-            await asyncio.sleep(0.001)
 
 
 class Stage:
@@ -90,7 +83,7 @@ class Stage:
 
     async def timer_runs_out(self, seconds: float) -> None:
         """Move time when the environment waits for the runtime, and only then."""
-        await until(lambda: self.timers.armed)
+        await reached(lambda: self.timers.armed)
         self.timers.advance(seconds)
 
     @property

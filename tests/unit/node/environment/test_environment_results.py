@@ -19,7 +19,8 @@ from raylambda.testing.sandbox import (
     respond,
     writes,
 )
-from tests.unit.node.environment.stage import REQUEST_ID, Stage, an_invocation, until
+from tests.unit.node.environment.stage import REQUEST_ID, Stage, an_invocation
+from tests.waiting import reached
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +35,7 @@ async def test_a_response_is_passed_on_byte_for_byte(stage: Stage) -> None:
     assert result.reusable
     assert stage.runtime.event is not None
     assert stage.runtime.event.body == b'{"a":1}'
-    await until(lambda: stage.runtime.replies)
+    await reached(lambda: stage.runtime.replies)
     assert stage.runtime.replies[0].status == 202
 
 
@@ -191,7 +192,7 @@ async def test_init_inside_an_invocation_is_bounded_by_the_functions_timeout(sta
 async def test_a_process_that_ends_while_idle_is_no_callers_problem(stage: Stage) -> None:
     environment = await stage.started([next_event, respond(b"1"), exits(1)], ECHO)
     await environment.invoke(an_invocation())
-    await until(lambda: stage.state == "Cold")
+    await reached(lambda: stage.state == "Cold")
 
     result = await environment.invoke(an_invocation(b"2"))
 
@@ -203,7 +204,7 @@ async def test_a_runtime_that_dawdles_after_its_answer_is_reset_at_the_deadline(
     await environment.invoke(an_invocation())
 
     second = stage.invoking(payload=b"2")
-    await until(lambda: stage.state == "Queued")
+    await reached(lambda: stage.state == "Queued")
     stage.timers.advance(3)
     result = await second
 
@@ -242,7 +243,7 @@ async def test_a_jail_lost_while_idle_is_reported(stage: Stage) -> None:
     environment = await stage.started([next_event, respond(b"1"), loses_jail])
 
     await environment.invoke(an_invocation())
-    await until(lambda: stage.gone)
+    await reached(lambda: stage.gone)
 
     assert stage.gone == ["Runtime exited with error: signal: killed"]
 

@@ -15,7 +15,8 @@ from raylambda.node.environment.guest_api.http_request import HEAD_BYTES
 from raylambda.node.environment.guest_api.server import CONNECTIONS, CREDIT
 from raylambda.testing.sandbox import ECHO, hangs
 from tests.unit.node.environment.guest_api.raw_client import RawClient
-from tests.unit.node.environment.stage import REQUEST_ID, Stage, an_invocation, until
+from tests.unit.node.environment.stage import REQUEST_ID, Stage, an_invocation
+from tests.waiting import reached
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +41,7 @@ async def a_running_client(stage: Stage) -> tuple[RawClient, asyncio.Task[Invoca
     """The test is the runtime, and has an event."""
     await stage.play([hangs], ECHO)
     start = stage.starting()
-    await until(lambda: stage.state == "Initializing")
+    await reached(lambda: stage.state == "Initializing")
     client = await connect(stage)
     await client.send(NEXT)
     await start
@@ -118,7 +119,7 @@ async def test_a_few_pipelined_requests_are_answered_in_order(stage: Stage) -> N
 async def test_a_request_behind_one_that_waits_ends_the_connection(stage: Stage) -> None:
     await stage.play([hangs], ECHO)
     start = stage.starting()
-    await until(lambda: stage.state == "Initializing")
+    await reached(lambda: stage.state == "Initializing")
     client = await connect(stage)
 
     await send_whatever_is_taken(client, NEXT + PING)
@@ -218,7 +219,7 @@ async def test_a_body_in_a_million_pieces_takes_no_more_than_its_size(stage: Sta
 async def test_only_the_newest_of_several_answers_under_way_is_kept(stage: Stage) -> None:
     await stage.play([hangs], ECHO)
     start = stage.starting()
-    await until(lambda: stage.state == "Initializing")
+    await reached(lambda: stage.state == "Initializing")
     clients = [await connect(stage) for _ in range(5)]
     await clients[0].send(NEXT)
     await start
@@ -251,7 +252,7 @@ async def test_a_body_that_can_have_no_effect_is_read_and_forgotten(stage: Stage
 async def test_a_peer_that_never_reads_holds_no_more_than_its_event(stage: Stage) -> None:
     await stage.play([hangs], ECHO)
     start = stage.starting()
-    await until(lambda: stage.state == "Initializing")
+    await reached(lambda: stage.state == "Initializing")
     deaf = await connect(stage)
     await deaf.send(NEXT)
     await start
@@ -267,12 +268,12 @@ async def test_a_peer_that_never_reads_holds_no_more_than_its_event(stage: Stage
 async def test_what_a_dead_process_sent_has_no_effect_on_the_next(stage: Stage) -> None:
     await stage.play([hangs], ECHO)
     start = stage.starting()
-    await until(lambda: stage.state == "Initializing")
+    await reached(lambda: stage.state == "Initializing")
     stale = await connect(stage)
     await stale.request("GET", "/2018-06-01/ping")
     stage.timers.advance(10)
     await start
-    await until(lambda: stage.state == "Cold")
+    await reached(lambda: stage.state == "Cold")
 
     await still_serves(stage)
 

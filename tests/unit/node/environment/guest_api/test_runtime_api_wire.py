@@ -12,7 +12,8 @@ from raylambda.model.limits import RESPONSE_PAYLOAD_BYTES
 from raylambda.node.environment.environment import Environment
 from raylambda.testing.sandbox import hangs
 from tests.unit.node.environment.guest_api.raw_client import RawClient
-from tests.unit.node.environment.stage import REQUEST_ID, Stage, an_invocation, until
+from tests.unit.node.environment.stage import REQUEST_ID, Stage, an_invocation
+from tests.waiting import reached
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +26,7 @@ async def a_client(stage: Stage, *, ready: bool = True) -> RawClient:
     """A guest that does nothing by itself, and a raw connection to its Runtime API; ``ready`` makes INIT succeed."""
     await stage.play([hangs])
     start = stage.starting()
-    await until(lambda: stage.state == "Initializing")
+    await reached(lambda: stage.state == "Initializing")
     assert stage.guest is not None
     client = await RawClient.connect(stage.guest.api_socket.getsockname())
     if ready:
@@ -176,7 +177,7 @@ async def test_error_types_are_kept_when_they_look_like_aws_s(stage: Stage, sent
     reply = await client.request(
         "POST", "/2018-06-01/runtime/init/error", b"{}", {"Lambda-Runtime-Function-Error-Type": sent}
     )
-    await until(lambda: stage.state == "Cold")
+    await reached(lambda: stage.state == "Cold")
 
     assert reply.status == 202
     assert any(line.endswith(f"Error Type: {kept}") for line in stage.log_lines())
