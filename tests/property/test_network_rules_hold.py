@@ -91,5 +91,5 @@ def test_a_number_is_out_once_at_most(count: int, takes: list[bool]) -> None:
         elif out:
             numbers.give_back(out.pop(0))
 
-        assert len(set(out)) == len(out) == len(numbers)
+        assert len(set(out)) == len(out)
         assert all(0 <= number < count for number in out)

@@ -128,21 +128,20 @@ class ConfinedGuest:
         await self._launch.give_back_all()
 
     def _on_exited(self, report: Exited) -> None:
-        out_of_memory = report.signal == signal.SIGKILL and self._out_of_memory()
-        self._settle(RuntimeExit(report.status, report.signal, out_of_memory))
+        self._settle(RuntimeExit(report.status, report.signal))
 
     def _on_end(self, reason: str) -> None:
-        self._settle(RuntimeExit(signal=signal.SIGKILL, out_of_memory=self._out_of_memory(), guest_ended=True))
-
-    def _out_of_memory(self) -> bool:
-        """Whether a process of the guest was killed for memory since ``run``, by the watch or by the kernel."""
-        return self._over_limit == "memory" or self._launch.limits.oom_kills() > self._oom_kills_before
+        self._settle(RuntimeExit(signal=signal.SIGKILL, guest_ended=True))
 
     def _settle(self, end: RuntimeExit) -> None:
-        """Record the end of the runtime process, after everything that it has written."""
+        """Record the end of the runtime process, after everything that it has written.
+
+        One that was killed since ``run``, while the watch or the kernel killed for memory, is out of memory.
+        """
         if not self._exit.done():
             self._output.drain()
-            self._exit.set_result(end)
+            for_memory = self._over_limit == "memory" or self._launch.limits.oom_kills() > self._oom_kills_before
+            self._exit.set_result(replace(end, out_of_memory=end.signal == signal.SIGKILL and for_memory))
 
     def _on_over_limit(self, limit: str) -> None:
         if self._rescue is None or self._rescue.done():
