@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from itertools import count
 from typing import Any, TypeVar
 
 _Found = TypeVar("_Found")
 
 PAUSE_S = 0.01
-TURNS = 100
 
 
 def until(condition: Callable[[], Any], within_s: float = 90.0, what: str = "") -> Any:
@@ -24,11 +22,9 @@ def until(condition: Callable[[], Any], within_s: float = 90.0, what: str = "") 
     return found
 
 
-async def reached(condition: Callable[[], _Found], within_s: float = 60.0) -> _Found:
-    """The same in an event loop. The first looks are one turn of the loop apart, so that short states of it are seen."""
+async def reached(condition: Callable[[], _Found], within_s: float = 60.0, pause_s: float = 0.002) -> _Found:
+    """The same in an event loop. With ``pause_s=0`` it looks at every turn of the loop, and so sees the shortest state."""
     async with asyncio.timeout(within_s):
-        for look in count():
-            if found := condition():
-                break
-            await asyncio.sleep(0 if look < TURNS else PAUSE_S)
+        while not (found := condition()):  # noqa: ASYNC110  # what is waited for sets no event
+            await asyncio.sleep(pause_s)
     return found

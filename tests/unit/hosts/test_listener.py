@@ -36,7 +36,7 @@ async def test_log_lines_go_to_the_sink_in_order_and_exits_to_the_fleet() -> Non
 
     for event in (lines("one"), EnvironmentExited("e1", "Runtime.ExitError"), lines("two")):
         heard.host.emit(event)
-    await reached(lambda: len(heard.logs) == 2)
+    await reached(lambda: len(heard.logs) == 2, pause_s=0)
 
     assert heard.logs == [lines("one"), lines("two")]
     assert heard.exits == ["e1"]

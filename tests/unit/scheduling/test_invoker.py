@@ -77,7 +77,7 @@ async def test_calls_at_the_same_time_run_in_environments_of_their_own() -> None
         platform.script.answer, gates = gated()
         calls = [asyncio.ensure_future(platform.invoker.invoke(a_call())) for _ in range(20)]
 
-        await reached(lambda: len(gates) == 20)
+        await reached(lambda: len(gates) == 20, pause_s=0)
 
         assert platform.admission.units(KEY) == 20
         for gate in gates:
@@ -103,7 +103,7 @@ async def test_an_environment_that_must_not_be_used_again_is_stopped() -> None:
 
         await platform.invoker.invoke(a_call())
 
-        await reached(lambda: not platform.environments())
+        await reached(lambda: not platform.environments(), pause_s=0)
         assert platform.cluster.made[0].environments == {}
 
 
@@ -111,7 +111,7 @@ async def test_a_host_killed_in_flight_fails_its_calls_leaks_nothing_and_the_nex
     async with a_platform() as platform:
         platform.script.answer, gates = gated()
         calls = [asyncio.ensure_future(platform.invoker.invoke(a_call())) for _ in range(3)]
-        await reached(lambda: len(gates) == 3)
+        await reached(lambda: len(gates) == 3, pause_s=0)
 
         platform.cluster.made[0].kill()
         errors = await asyncio.gather(*calls, return_exceptions=True)
@@ -134,7 +134,7 @@ async def test_a_start_on_a_lost_host_goes_elsewhere_and_the_caller_sees_nothing
 
         platform.script.before_start = hang_on_the_first
         call = asyncio.ensure_future(platform.invoker.invoke(a_call(b'"hi"')))
-        await reached(lambda: platform.environments() == {"starting": 1})
+        await reached(lambda: platform.environments() == {"starting": 1}, pause_s=0)
 
         platform.cluster.made[0].kill()
 
@@ -172,7 +172,7 @@ async def test_an_exit_that_the_host_reports_is_known_before_the_next_call() -> 
         [environment_id] = host.environments
 
         host.exit(environment_id)
-        await reached(lambda: not platform.environments())
+        await reached(lambda: not platform.environments(), pause_s=0)
 
         await platform.invoker.invoke(a_call())
         assert environment_id not in host.environments
@@ -187,7 +187,7 @@ async def test_an_unexpected_failure_of_a_host_is_a_service_error_and_its_enviro
 
         assert "a bug" not in str(error.value)
         assert platform.is_settled()
-        await reached(lambda: not platform.environments())
+        await reached(lambda: not platform.environments(), pause_s=0)
 
 
 async def test_reserved_concurrency_throttles_with_its_reason() -> None:
@@ -210,7 +210,7 @@ async def test_the_accounts_limit_throttles_with_its_reason_and_frees_up_again()
     async with a_platform(limit=1) as platform:
         platform.script.answer, gates = gated()
         running = asyncio.ensure_future(platform.invoker.invoke(a_call()))
-        await reached(lambda: gates)
+        await reached(lambda: gates, pause_s=0)
 
         with pytest.raises(TooManyRequestsException) as error:
             await platform.invoker.invoke(a_call())
@@ -226,7 +226,7 @@ async def test_a_cancelled_caller_does_not_cancel_the_invocation() -> None:
     async with a_platform() as platform:
         platform.script.answer, gates = gated()
         call = asyncio.ensure_future(platform.invoker.invoke(a_call()))
-        await reached(lambda: gates)
+        await reached(lambda: gates, pause_s=0)
 
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -243,7 +243,7 @@ async def test_a_cancelled_caller_does_not_cancel_the_invocation() -> None:
 async def test_a_caller_cancelled_while_it_waits_for_a_place_still_has_its_event_run() -> None:
     async with a_platform() as platform:
         call = asyncio.ensure_future(platform.invoker.invoke(a_call()))
-        await reached(lambda: platform.admission.units(KEY) == 1)
+        await reached(lambda: platform.admission.units(KEY) == 1, pause_s=0)
 
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
@@ -275,7 +275,7 @@ async def test_a_cluster_that_stays_full_is_a_service_error_after_the_time_limit
 
         platform.script.before_host = no_room
         call = asyncio.ensure_future(platform.invoker.invoke(a_call()))
-        await reached(lambda: platform.admission.units(KEY) == 1 and not platform.fleet.describe()["hosts"])
+        await reached(lambda: platform.admission.units(KEY) == 1 and not platform.fleet.describe()["hosts"], pause_s=0)
 
         platform.clock.advance(60)
         platform.driver.tick()
@@ -304,18 +304,18 @@ async def test_an_update_retires_what_runs_the_old_code_and_lets_it_finish() -> 
     async with a_platform() as platform:
         platform.script.answer, gates = gated()
         old = asyncio.ensure_future(platform.invoker.invoke(a_call()))
-        await reached(lambda: gates)
+        await reached(lambda: gates, pause_s=0)
 
         platform.registry.put(a_record(generation="g2"))
         platform.driver.retire(KEY, frozenset({("$LATEST", "g2")}))
         new = asyncio.ensure_future(platform.invoker.invoke(a_call()))
-        await reached(lambda: len(gates) == 2)
+        await reached(lambda: len(gates) == 2, pause_s=0)
         for gate in gates:
             gate.set_result(InvocationResult(b"1"))
         await asyncio.gather(old, new)
 
         [host] = platform.cluster.made
-        await reached(lambda: platform.environments() == {"idle": 1})
+        await reached(lambda: platform.environments() == {"idle": 1}, pause_s=0)
         assert [start.version.generation for start in host.environments.values()] == ["g2"]
 
 
@@ -352,7 +352,7 @@ async def test_log_lines_reach_the_sink_and_streams_are_named_by_environment() -
         lines = LogLines("123456789012", "us-east-1", "/aws/lambda/hello", start.log_stream, ((1, "hi"),))
 
         host.emit(lines)
-        await reached(lambda: platform.logs)
+        await reached(lambda: platform.logs, pause_s=0)
 
         assert platform.logs == [lines]
         assert start.log_stream == f"2027/01/15/[$LATEST]{start.environment_id}"
@@ -362,7 +362,7 @@ async def test_closing_releases_every_host_and_leaves_nobody_waiting() -> None:
     async with a_platform(cluster=FakeCluster(memory_mb=256), max_hosts=2) as platform:
         platform.script.answer, gates = gated()
         calls = [asyncio.ensure_future(platform.invoker.invoke(a_call())) for _ in range(5)]
-        await reached(lambda: len(gates) == 4)
+        await reached(lambda: len(gates) == 4, pause_s=0)
 
     assert sorted(platform.cluster.released) == sorted(host.facts.host_id for host in platform.cluster.made)
     errors = await asyncio.gather(*calls, return_exceptions=True)

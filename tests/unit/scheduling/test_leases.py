@@ -104,7 +104,7 @@ async def test_a_lost_host_is_forgotten_and_released_once() -> None:
         for _ in range(3):
             platform.leases.lose(lease.host_id)
 
-        await reached(lambda: platform.cluster.released)
+        await reached(lambda: platform.cluster.released, pause_s=0)
         assert platform.cluster.released == [lease.host_id]
         assert lease.host_id not in {host.facts.host_id for host in platform.hosts}
 
@@ -122,7 +122,7 @@ async def test_a_taker_cancelled_at_any_turn_keeps_neither_unit_nor_lease(turns:
             platform.leases.give_back(outcome, reusable=True)
 
         assert platform.admission.units(KEY) == 0
-        await reached(lambda: platform.environments() in ({}, {"idle": 1}))
+        await reached(lambda: platform.environments() in ({}, {"idle": 1}), pause_s=0)
         assert platform.is_settled()
 
 
@@ -130,10 +130,10 @@ async def test_a_placement_whose_taker_is_cancelled_is_given_back() -> None:
     async with a_platform() as platform:
         platform.leases.give_back(await platform.leases.lease(a_target()), reusable=True)
         waiting = asyncio.ensure_future(platform.leases.lease(a_target(name="other")))
-        await reached(lambda: platform.environments() == {"idle": 1, "starting": 1})
+        await reached(lambda: platform.environments() == {"idle": 1, "starting": 1}, pause_s=0)
 
         waiting.cancel()
 
-        await reached(lambda: platform.environments() == {"idle": 2})
+        await reached(lambda: platform.environments() == {"idle": 2}, pause_s=0)
         assert waiting.cancelled()
         assert platform.admission.units((*KEY[:2], "other")) == 0
