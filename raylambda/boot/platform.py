@@ -44,9 +44,8 @@ from raylambda.logs.keeper import LogKeeper
 from raylambda.model.clock import Clock, SystemClock
 from raylambda.node.host import HostSettings
 from raylambda.node.host_actor import HostActor
-from raylambda.queue.acceptance import Acceptance
-from raylambda.queue.dispatch_settings import DispatchSettings
-from raylambda.queue.dispatcher import Dispatcher
+from raylambda.queue.claims import DispatchSettings
+from raylambda.queue.dispatcher import Acceptance, Dispatcher
 from raylambda.queue.rules import RetryPolicy
 from raylambda.scheduling.admission import Admission
 from raylambda.scheduling.follower import FunctionSubscriber
