@@ -40,7 +40,9 @@ from raylambda.home import PlatformNote, claimed, noted
 from raylambda.hosts.ports import Cluster, HostSize, HostUnfit, PackageShelf
 from raylambda.hosts.ray_hosts import RayCluster, RayPackages
 from raylambda.hosts.ray_options import HostSizing
-from raylambda.logs.keeper import LogKeeper
+from raylambda.logs.files import expire_logs
+from raylambda.logs.reader import LogReader
+from raylambda.logs.writer import LogWriter
 from raylambda.model.clock import Clock, SystemClock
 from raylambda.node.host import HostSettings
 from raylambda.node.host_actor import HostActor
@@ -216,13 +218,14 @@ async def open_platform(
         database = await asyncio.to_thread(_open_database, settings)
         stack.callback(database.close)
         code_store = LocalCodeStore(settings.home / "packages")
-        logs = LogKeeper(settings.home / "logs", settings.log_retention_days, clock)
+        logs = LogReader(settings.home / "logs")
+        log_writer = LogWriter(settings.home / "logs", clock, logs.wake)
         stack.callback(logs.close)
 
         registry, admission = Registry(random.random), Admission(settings.concurrency)
         fleet = Fleet(_fleet_policy(settings), FixedIdleTime(settings.idle_timeout_s), _new_id)
         shelf = packages or RayPackages(code_store.get)
-        keeper = HostKeeper(cluster or _cluster(settings), shelf, logs.append, clock)
+        keeper = HostKeeper(cluster or _cluster(settings), shelf, log_writer.append, clock)
         shell = FleetShell(fleet, keeper, clock)
         stack.push_async_callback(shell.close)
         functions = FunctionSubscriber(StoredFunctions(database), registry, admission, shell)
@@ -236,7 +239,7 @@ async def open_platform(
         dispatcher = Dispatcher(database, invoker, clock, f"front-door-{_new_id()}", _dispatch_settings(settings))
         _run_in_background(stack, dispatcher.run())
         stack.push_async_callback(dispatcher.close)
-        _run_in_background(stack, _expire_logs_daily(logs))
+        _run_in_background(stack, _expire_logs_daily(settings, clock))
 
         door = FrontDoor(
             database=database,
@@ -266,9 +269,10 @@ def _run_in_background(stack: AsyncExitStack, work: Any) -> None:
     stack.push_async_callback(end)
 
 
-async def _expire_logs_daily(logs: LogKeeper) -> None:
+async def _expire_logs_daily(settings: Settings, clock: Clock) -> None:
     while True:
-        await asyncio.to_thread(logs.expire)
+        oldest_s = clock.now() - settings.log_retention_days * _DAY_S
+        await asyncio.to_thread(expire_logs, settings.home / "logs", oldest_s)
         await asyncio.sleep(_DAY_S)
 
 

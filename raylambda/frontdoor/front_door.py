@@ -11,7 +11,7 @@ from typing import Any
 from raylambda.frontdoor.auth.signature import Authenticator
 from raylambda.frontdoor.code_links import CodeLinks
 from raylambda.frontdoor.invoke import Queue
-from raylambda.logs.keeper import LogKeeper
+from raylambda.logs.reader import LogReader
 from raylambda.model.clock import Clock, SystemClock
 from raylambda.model.invocation import Invoker
 from raylambda.store.codestore import CodeStore
@@ -35,7 +35,7 @@ class FrontDoor:
     queue: Queue
     authenticator: Authenticator
     links: CodeLinks
-    logs: LogKeeper
+    logs: LogReader
     status: Callable[[str], Awaitable[Mapping[str, Any]]]
     healthy: Callable[[], bool]
     fetch_s3: Callable[[str, str, str | None], bytes]

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from raylambda.frontdoor.arrival import Arrival, Desk, operation_limit
 from raylambda.frontdoor.front_door import FrontDoor
 from raylambda.logs.files import LogLine
-from raylambda.logs.keeper import READ_LIMIT, LogQuery
+from raylambda.logs.reader import READ_LIMIT, LogQuery
 from raylambda.model.errors import InvalidParameterValueException
 from raylambda.model.function import LATEST
 from raylambda.model.log_names import default_log_group, log_group_of, stream_mark
