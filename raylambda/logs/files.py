@@ -105,7 +105,9 @@ class LogFolder:
             block = _read_block(self._path / name, start)
             complete = block.rfind(b"\n") + 1
             if complete:
-                return _decode(block[:complete]), Position(name, start + complete)
+                records = block[:complete].split(b"\n")
+                lines = [line for record in records if (line := _line(record)) is not None]
+                return lines, Position(name, start + complete)
         return [], position
 
     def _size(self, name: str) -> int:
@@ -141,10 +143,6 @@ def _encode(lines: Sequence[LogLine], allowance: int) -> bytes:
 def _record(line: LogLine) -> bytes:
     fields = [line.time_ms, line.stream, line.message[:MESSAGE_CHARACTERS]]
     return _JSON.encode(fields).encode("utf-8", "backslashreplace") + b"\n"
-
-
-def _decode(block: bytes) -> list[LogLine]:
-    return [line for record in block.split(b"\n") if (line := _line(record)) is not None]
 
 
 def _line(record: bytes) -> LogLine | None:

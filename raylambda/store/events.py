@@ -92,7 +92,7 @@ def claim_events(session: Session, claim: Claim, in_hand: InHand) -> list[Claime
     for row in chosen:
         row.claimed_by = claim.token
         row.due_at = claim.until
-    return [_claimed(row, claim.token) for row in chosen]
+    return [ClaimedEvent(_call(row), claim.token, row.accepted_at, row.attempts, row.deferrals) for row in chosen]
 
 
 def renew_claims(session: Session, claims: Iterable[tuple[str, str]], until: float) -> set[str]:
@@ -146,6 +146,5 @@ def _within_bounds(rows: Iterable[EventRow], in_hand: InHand) -> list[EventRow]:
     return chosen
 
 
-def _claimed(row: EventRow, token: str) -> ClaimedEvent:
-    call = Call(row.account, row.region, row.name, row.qualifier, row.request_id, row.payload, row.trace_id)
-    return ClaimedEvent(call, token, row.accepted_at, row.attempts, row.deferrals)
+def _call(row: EventRow) -> Call:
+    return Call(row.account, row.region, row.name, row.qualifier, row.request_id, row.payload, row.trace_id)

@@ -119,12 +119,10 @@ def _record(function: FunctionRow, versions: list[FunctionVersionRow], aliases: 
         versions={row.version: _version(row, options) for row in versions},
         aliases={row.alias: Alias(row.alias, row.version, dict(row.weights or {})) for row in aliases},
         reserved_concurrency=function.reserved_concurrency,
-        to_activate=any(_waits(row) for row in versions),
+        to_activate=any(
+            row.state == State.PENDING or row.last_update_status == UpdateStatus.IN_PROGRESS for row in versions
+        ),
     )
-
-
-def _waits(row: FunctionVersionRow) -> bool:
-    return row.state == State.PENDING or row.last_update_status == UpdateStatus.IN_PROGRESS
 
 
 def _version(row: FunctionVersionRow, options: RayOptions) -> FunctionVersion:
