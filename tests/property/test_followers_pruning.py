@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 from sqlmodel import select
@@ -139,4 +139,10 @@ class Followers(RuleBasedStateMachine):
 
 
 TestFollowers = Followers.TestCase
-TestFollowers.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+TestFollowers.settings = settings(
+    max_examples=100,
+    stateful_step_count=50,
+    deadline=None,
+    # A failure is shown at once: explaining it takes Hypothesis minutes here.
+    phases=[phase for phase in Phase if phase is not Phase.explain],
+)
