@@ -27,11 +27,12 @@ from raylambda.hosts.directory import HostDirectory
 from raylambda.hosts.listener import HostListener
 from raylambda.hosts.ports import Cluster, PackageShelf
 from raylambda.hosts.ray_packages import RayPackages
-from raylambda.logs.keeper import LogKeeper
+from raylambda.logs.files import expire_logs
+from raylambda.logs.reader import LogReader
+from raylambda.logs.writer import LogWriter
 from raylambda.model.clock import Clock
-from raylambda.queue.acceptance import Acceptance
-from raylambda.queue.dispatch_settings import DispatchSettings
-from raylambda.queue.dispatcher import Dispatcher
+from raylambda.queue.claims import DispatchSettings
+from raylambda.queue.dispatcher import Acceptance, Dispatcher
 from raylambda.queue.rules import RetryPolicy
 from raylambda.scheduling.admission import Admission
 from raylambda.scheduling.follower import FunctionSubscriber
@@ -76,7 +77,8 @@ async def open_platform(
         logs = await stack.enter_async_context(_open_logs(settings, clock))
 
         hosts = HostDirectory()
-        keeper = HostKeeper(cluster or ray_hosts(settings), hosts, partial(HostListener, logs.append))
+        log_writer = LogWriter(settings.home / "logs", clock, logs.wake)
+        keeper = HostKeeper(cluster or ray_hosts(settings), hosts, partial(HostListener, log_writer.append))
         orders = EnvironmentOrders(hosts, packages or RayPackages(code_store.get), clock)
         fleet = await stack.enter_async_context(_open_fleet(settings, clock, keeper, orders))
         registry, admission = Registry(random.random), Admission(settings.concurrency)
@@ -114,12 +116,13 @@ def open_database(settings: Settings) -> Database:
 
 
 @asynccontextmanager
-async def _open_logs(settings: Settings, clock: Clock) -> AsyncIterator[LogKeeper]:
-    logs = LogKeeper(settings.home / "logs", settings.log_retention_days, clock)
+async def _open_logs(settings: Settings, clock: Clock) -> AsyncIterator[LogReader]:
+    logs = LogReader(settings.home / "logs")
 
     async def expire_daily() -> None:
         while True:
-            await asyncio.to_thread(logs.expire)
+            oldest_s = clock.now() - settings.log_retention_days * _DAY_S
+            await asyncio.to_thread(expire_logs, settings.home / "logs", oldest_s)
             await asyncio.sleep(_DAY_S)
 
     try:

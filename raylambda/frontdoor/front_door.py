@@ -11,7 +11,7 @@ from raylambda.frontdoor.auth.authorization import Authorize, authorize
 from raylambda.frontdoor.auth.signature import Authenticator
 from raylambda.frontdoor.code_links import CodeLinks
 from raylambda.frontdoor.invoke import Queue
-from raylambda.logs.keeper import LogKeeper
+from raylambda.logs.reader import LogReader
 from raylambda.model.invocation import Invoker
 from raylambda.model.principal import Principal
 from raylambda.services.lambda_.context import ControlParts
@@ -35,7 +35,7 @@ class FrontDoorParts:
     queue: Queue
     authenticator: Authenticator
     links: CodeLinks
-    logs: LogKeeper
+    logs: LogReader
     status: Status
     healthy: Callable[[], bool]
     authorize: Authorize = authorize

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from raylambda.frontdoor.arrival import Arrival, Receiver, operation_limit
 from raylambda.frontdoor.front_door import FrontDoorParts
 from raylambda.logs.files import LogLine
-from raylambda.logs.keeper import READ_LIMIT, LogQuery
+from raylambda.logs.reader import READ_LIMIT, LogQuery
 from raylambda.model.addressing import AccountAddress, Address, locate
 from raylambda.model.errors import InvalidParameterValueException
 from raylambda.model.function import LATEST

@@ -1,8 +1,9 @@
-"""One log group on disk: a folder with a file per hour, a line of JSON per log line, ``[time_ms, stream, message]``."""
+"""Log groups on disk: each a folder with a file per hour, a line of JSON per log line, ``[time_ms, stream, message]``."""
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -42,6 +43,20 @@ class Position:
 def file_name(epoch_s: float) -> str:
     """The file of an hour; names sort by time."""
     return strftime("%Y-%m-%dT%H", gmtime(epoch_s)) + _SUFFIX
+
+
+def group_path(root: Path, account: str, region: str, log_group: str) -> Path:
+    """The group's folder. Its name is a digest: a group's name is the user's and must not choose a path."""
+    key = json.dumps([account, region, log_group]).encode()
+    return root / hashlib.sha256(key).hexdigest()[:40]
+
+
+def expire_logs(root: Path, oldest_s: float) -> int:
+    """Delete the files of hours that had ended before ``oldest_s`` (epoch seconds), of all groups; how many. Run it daily."""
+    expired = [path for path in root.glob(f"*/*{_SUFFIX}") if path.name < file_name(oldest_s)]
+    for path in expired:
+        path.unlink(missing_ok=True)
+    return len(expired)
 
 
 class LogFolder:
@@ -90,7 +105,9 @@ class LogFolder:
             block = _read_block(self._path / name, start)
             complete = block.rfind(b"\n") + 1
             if complete:
-                return _decode(block[:complete]), Position(name, start + complete)
+                records = block[:complete].split(b"\n")
+                lines = [line for record in records if (line := _line(record)) is not None]
+                return lines, Position(name, start + complete)
         return [], position
 
     def _size(self, name: str) -> int:
@@ -126,10 +143,6 @@ def _encode(lines: Sequence[LogLine], allowance: int) -> bytes:
 def _record(line: LogLine) -> bytes:
     fields = [line.time_ms, line.stream, line.message[:MESSAGE_CHARACTERS]]
     return _JSON.encode(fields).encode("utf-8", "backslashreplace") + b"\n"
-
-
-def _decode(block: bytes) -> list[LogLine]:
-    return [line for record in block.split(b"\n") if (line := _line(record)) is not None]
 
 
 def _line(record: bytes) -> LogLine | None:

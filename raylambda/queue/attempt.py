@@ -15,7 +15,7 @@ from raylambda.model.errors import (
 )
 from raylambda.model.function import FunctionRecord
 from raylambda.model.invocation import Call, Completion, Invoker
-from raylambda.queue.rules import Failed, Gone, Outcome, Ran, Refused, Throttled
+from raylambda.queue.rules import AttemptFailed, AttemptRefused, Gone, Outcome, Ran, Throttled
 from raylambda.store.engine import Database
 from raylambda.store.errors import StoreUnavailable
 from raylambda.store.functions import load_function
@@ -38,7 +38,7 @@ class Attempts:
             return await self._refusal(call, error), None
         except Exception as error:
             log.exception("event_attempt_failed", request_id=call.request_id)
-            return Failed(type(error).__name__), None
+            return AttemptFailed(type(error).__name__), None
         return Ran(failed=completion.result.function_error is not None), completion
 
     async def _refusal(self, call: Call, error: LambdaError) -> Outcome:
@@ -47,7 +47,7 @@ class Attempts:
             try:
                 record = await asyncio.to_thread(self._load, call)
             except StoreUnavailable:
-                return Failed("StoreUnavailable")
+                return AttemptFailed("StoreUnavailable")
         return outcome_of(error, call.qualifier, record)
 
     def _load(self, call: Call) -> FunctionRecord | None:
@@ -62,11 +62,11 @@ def outcome_of(error: LambdaError, qualifier: str | None, record: FunctionRecord
             reserved = None if record is None else record.reserved_concurrency
             return Throttled(reserved_zero=reason == ThrottleReason.FUNCTION and reserved == 0)
         case ResourceNotFoundException():
-            return Failed(error.code) if _has(record, qualifier) else Gone()
+            return AttemptFailed(error.code) if _has(record, qualifier) else Gone()
         case ResourceConflictException():
             # The function is being created or updated; it will be usable later (lambda-reference.md 5).
-            return Failed(error.code)
-    return Failed(error.code) if error.status >= 500 else Refused(error.code)
+            return AttemptFailed(error.code)
+    return AttemptFailed(error.code) if error.status >= 500 else AttemptRefused(error.code)
 
 
 def _has(record: FunctionRecord | None, qualifier: str | None) -> bool:

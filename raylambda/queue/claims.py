@@ -1,4 +1,4 @@
-"""The events that one dispatcher has in hand: taken, kept by renewal, and given back or removed."""
+"""The events that one dispatcher has in hand: taken, kept by renewal, and deferred or removed; and the bounds of all that."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import structlog
 from sqlmodel import Session
 
 from raylambda.model.clock import Clock
-from raylambda.queue.dispatch_settings import DispatchSettings
-from raylambda.queue.rules import RetryAt
+from raylambda.queue.rules import RetryAt, RetryPolicy
 from raylambda.store.engine import Database
 from raylambda.store.errors import StoreUnavailable
 from raylambda.store.events import (
@@ -20,14 +20,38 @@ from raylambda.store.events import (
     ClaimedEvent,
     InHand,
     claim_events,
+    defer_event,
     next_due,
-    put_off_event,
     renew_claims,
     settle_event,
 )
 from raylambda.store.group_writer import GroupWriter
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchSettings:
+    """Times in seconds. ``renew_s`` must be well below ``lease_s``, and that well above the difference between two clocks.
+
+    ``poll_s`` is how long an event waits at most that another process accepted and did not start. ``grace_s`` is how long
+    ``close`` waits for attempts that have begun.
+    """
+
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    running: int = 256
+    running_per_function: int = 128
+    claim_batch: int = 32
+    lease_s: float = 60.0
+    renew_s: float = 15.0
+    poll_s: float = 5.0
+    store_retry_first_s: float = 0.25
+    store_retry_last_s: float = 15.0
+    grace_s: float = 5.0
+
+    def store_retry_s(self, failures: int) -> float:
+        """The wait after ``failures`` failures of the store in a row."""
+        return min(self.store_retry_last_s, self.store_retry_first_s * 2.0 ** min(failures - 1, 64))
 
 
 class Claims:
@@ -69,14 +93,14 @@ class Claims:
         """Remove the event for good, however long that takes."""
         await self._write(event, lambda session: settle_event(session, event.call.request_id, event.token))
 
-    async def put_off(self, event: ClaimedEvent, retry: RetryAt) -> None:
+    async def defer(self, event: ClaimedEvent, retry: RetryAt) -> None:
         """Give the event back until its retry, however long that takes."""
         await self._write(
-            event, lambda session: put_off_event(session, event, retry.due_at, retry.attempts, retry.deferrals)
+            event, lambda session: defer_event(session, event, retry.due_at, retry.attempts, retry.deferrals)
         )
 
     def give_up(self) -> None:
-        """Wait no longer for a store that is away: from now on ``settle`` and ``put_off`` raise ``StoreUnavailable``."""
+        """Wait no longer for a store that is away: from now on ``settle`` and ``defer`` raise ``StoreUnavailable``."""
         self._giving_up.set()
 
     async def keep_renewing(self) -> None:

@@ -1,4 +1,4 @@
-"""The shell of asynchronous events: claims what is due, runs it side by side, and writes down what follows.
+"""The shell of asynchronous events: accepts them, claims what is due, runs it side by side, and writes down what follows.
 
 Several dispatchers may share a store. A dispatcher that dies leaves its claims behind, and when their leases end another
 one (or the next start of this one) makes the attempts again.
@@ -7,25 +7,41 @@ one (or the next start of this one) makes the attempts again.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import structlog
 
 from raylambda.model.clock import Clock
-from raylambda.model.invocation import Completion, Invoker
+from raylambda.model.invocation import Call, Completion, Invoker
 from raylambda.queue.attempt import Attempts
-from raylambda.queue.claims import Claims, wait_for_event
-from raylambda.queue.dispatch_settings import DispatchSettings
+from raylambda.queue.claims import Claims, DispatchSettings, wait_for_event
 from raylambda.queue.rules import Decision, History, RetryAt, after_attempt, before_attempt
 from raylambda.queue.settlement import OnSettled, Settlement, log_settlement
 from raylambda.store.engine import Database
 from raylambda.store.errors import StoreUnavailable
-from raylambda.store.events import ClaimedEvent
+from raylambda.store.events import ClaimedEvent, accept_event
+from raylambda.store.group_writer import GroupWriter
 
 _CONTENDED_S: Final = 0.1
 """The pause when something is due and another dispatcher is just taking it."""
 
 log = structlog.get_logger(__name__)
+
+
+class Acceptance:
+    """Commits an event before the client reads its 202. ``wake`` is told of every event that was accepted here: the dispatcher of this process starts it at once."""
+
+    def __init__(self, database: Database, clock: Clock, wake: Callable[[], None]) -> None:
+        self._writer = GroupWriter(database)
+        self._clock = clock
+        self._wake = wake
+
+    async def accept(self, call: Call) -> None:
+        """Return when the event is committed; raises ``StoreUnavailable`` when it is not known to be."""
+        now = self._clock.now()
+        await self._writer.write(lambda session: accept_event(session, call, now))
+        self._wake()
 
 
 class Dispatcher:
@@ -101,12 +117,12 @@ class Dispatcher:
             return self._settings.poll_s if due_in_s is None else min(due_in_s, self._settings.poll_s)
         events = await self._claims.take()
         for event in events:
-            task = asyncio.create_task(self._carry(event), name=f"event-{event.call.request_id}")
+            task = asyncio.create_task(self._handle(event), name=f"event-{event.call.request_id}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return 0.0 if events else _CONTENDED_S
 
-    async def _carry(self, event: ClaimedEvent) -> None:
+    async def _handle(self, event: ClaimedEvent) -> None:
         try:
             decision, completion = await self._attempt(event)
             await self._conclude(event, decision, completion)
@@ -127,7 +143,7 @@ class Dispatcher:
 
     async def _conclude(self, event: ClaimedEvent, decision: Decision, completion: Completion | None) -> None:
         if isinstance(decision, RetryAt):
-            await self._claims.put_off(event, decision)
+            await self._claims.defer(event, decision)
             return
         await self._tell(Settlement(event.call, decision, event.accepted_at, self._clock.now(), completion))
         await self._claims.settle(event)

@@ -8,9 +8,9 @@
                         error, none left               -> Exhausted(RETRIES_EXHAUSTED)
     Throttled           reserved concurrency is 0      -> Exhausted(ZERO_RESERVED_CONCURRENCY)
                         otherwise                      -> RetryAt(after 1 s, doubling to 300 s; attempts unchanged)
-    Failed              (ours: a 5xx, a lost host)     -> the same back-off
+    AttemptFailed       (ours: a 5xx, a lost host)     -> the same back-off
     Gone                the function was deleted       -> Dropped
-    Refused             no attempt can ever work       -> Exhausted(RETRIES_EXHAUSTED)
+    AttemptRefused      no attempt can ever work       -> Exhausted(RETRIES_EXHAUSTED)
 
 A retry that would start when the event has reached its maximum age is not made: Exhausted(EVENT_AGE_EXCEEDED).
 """
@@ -76,7 +76,7 @@ class Throttled:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class AttemptFailed:
     """Something of ours failed; the function may or may not have run."""
 
     reason: str = ""
@@ -88,13 +88,13 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class AttemptRefused:
     """The invocation is not acceptable, and will not be on another day (a 4xx that is about the event itself)."""
 
     reason: str = ""
 
 
-Outcome = Ran | Throttled | Failed | Gone | Refused
+Outcome = Ran | Throttled | AttemptFailed | Gone | AttemptRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +146,11 @@ def after_attempt(history: History, outcome: Outcome, now: float, policy: RetryP
             return _after_function_error(history, now, policy)
         case Throttled(reserved_zero=True):
             return Exhausted(Condition.ZERO_RESERVED_CONCURRENCY, history.attempts)
-        case Throttled() | Failed():
+        case Throttled() | AttemptFailed():
             return _deferred(history, now, policy)
         case Gone():
             return Dropped(history.attempts)
-        case Refused():
+        case AttemptRefused():
             return Exhausted(Condition.RETRIES_EXHAUSTED, history.attempts)
 
 

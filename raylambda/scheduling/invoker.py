@@ -30,8 +30,8 @@ Meter = Callable[[Target, Lease, InvocationResult], None]
 """Is told of every invocation that ran, after it has settled; ``Lease.cold`` says whether it waited for a start."""
 
 
-class Feed(Protocol):
-    """Whoever keeps the registry up to date (``Follower``)."""
+class Followed(Protocol):
+    """Whoever keeps the registry up to date (``store.following.ChangeFollower``)."""
 
     async def caught_up(self) -> None:
         """Return once what this process has written is in the registry; costs nothing when it is already."""
@@ -47,13 +47,13 @@ class Invoker:
 
     def __init__(
         self,
-        feed: Feed,
+        followed: Followed,
         registry: Registry,
         placing: Placing,
         hosts: HostDirectory,
         meter: Meter = lambda target, lease, result: None,
     ) -> None:
-        self._feed = feed
+        self._followed = followed
         self._registry = registry
         self._placing = placing
         self._hosts = hosts
@@ -62,7 +62,7 @@ class Invoker:
 
     async def invoke(self, call: Call) -> Completion:
         """Run one event and return what came out of it; raises ``LambdaError`` when it did not run."""
-        await self._feed.caught_up()
+        await self._followed.caught_up()
         running = asyncio.get_running_loop().create_task(self._run_once(call))
         self._running.add(running)
         running.add_done_callback(self._running.discard)
@@ -70,7 +70,7 @@ class Invoker:
 
     async def check(self, call: Call) -> Target:
         """Resolve only: what DryRun and the acceptance of an event need to know."""
-        await self._feed.caught_up()
+        await self._followed.caught_up()
         return self._registry.resolve(call.account, call.region, call.name, call.qualifier)
 
     async def drain(self, patience_s: float) -> None:

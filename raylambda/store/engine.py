@@ -103,15 +103,13 @@ class Database:
     """Units of work on one engine. Safe to use from many threads; a session belongs to the thread that opened it."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
         self._exclusive = engine.execution_options(**{_UNIT: _EXCLUSIVE})
         self._shared = engine.execution_options(**{_UNIT: _SHARED})
-        self._reading = engine.execution_options(**_reading_options(engine))
+        self._reading = engine.execution_options(**{_UNIT: _READING})
+        if engine.dialect.name == "postgresql":
+            self._reading = self._reading.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._listeners: list[ChangeListener] = []
-
-    @property
-    def engine(self) -> Engine:
-        return self._engine
 
     def on_commit(self, listener: ChangeListener) -> None:
         """Call ``listener(number)`` after each commit that recorded changes, with the newest number, in the committing thread."""
@@ -143,7 +141,7 @@ class Database:
 
     def close(self) -> None:
         """Close the connections that are not in use; others close when their session ends."""
-        self._engine.dispose()
+        self.engine.dispose()
 
     def _tell(self, session: Session) -> None:
         number: int | None = session.info.get(_ANNOUNCED)
@@ -167,7 +165,8 @@ def translated_errors() -> Iterator[None]:
     except (exc.ProgrammingError, exc.DataError, exc.NotSupportedError):
         raise
     except exc.DBAPIError as error:
-        kind = StoreConflict if _sqlstate(error).startswith("40") else StoreUnavailable
+        sqlstate = getattr(error.orig, "sqlstate", None) or ""
+        kind = StoreConflict if sqlstate.startswith("40") else StoreUnavailable
         raise kind(_driver_text(error)) from error
     except exc.TimeoutError as error:
         raise StoreUnavailable("no free database connection") from error
@@ -180,10 +179,6 @@ def _unit_of_work(engine: Engine) -> Iterator[Session]:
         session.commit()
 
 
-def _sqlstate(error: exc.DBAPIError) -> str:
-    return getattr(error.orig, "sqlstate", None) or ""
-
-
 def _driver_text(error: exc.DBAPIError) -> str:
     """The driver's first line only: PostgreSQL's DETAIL line holds values of the row."""
     lines = str(error.orig).strip().splitlines()
@@ -194,12 +189,6 @@ def _bad_url() -> StoreUnavailable:
     return StoreUnavailable(
         "the database URL is not understood: it takes sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
     )
-
-
-def _reading_options(engine: Engine) -> dict[str, Any]:
-    if engine.dialect.name == "postgresql":
-        return {_UNIT: _READING, "isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    return {_UNIT: _READING}
 
 
 def _open_sqlite(url: URL, lock_wait_s: float) -> Engine:

@@ -1,7 +1,7 @@
-"""Asynchronous events as rows: accepted, claimed with a lease, put off, settled.
+"""Asynchronous events as rows: accepted, claimed with a lease, deferred, settled.
 
 A claim is a token that the claimer made up and never uses again, and a lease. Until the lease ends, nobody else runs the event;
-then anybody may claim it anew, and from that moment the old token can neither settle nor put off. Times are epoch
+then anybody may claim it anew, and from that moment the old token can neither settle nor defer. Times are epoch
 seconds of the callers' clocks, so leases are much longer than the clocks of one cluster differ.
 """
 
@@ -92,7 +92,7 @@ def claim_events(session: Session, claim: Claim, in_hand: InHand) -> list[Claime
     for row in chosen:
         row.claimed_by = claim.token
         row.due_at = claim.until
-    return [_claimed(row, claim.token) for row in chosen]
+    return [ClaimedEvent(_call(row), claim.token, row.accepted_at, row.attempts, row.deferrals) for row in chosen]
 
 
 def renew_claims(session: Session, claims: Iterable[tuple[str, str]], until: float) -> set[str]:
@@ -108,7 +108,7 @@ def settle_event(session: Session, request_id: str, token: str) -> bool:
     return _changed_one(session.exec(delete(EventRow).where(_claimed_as([(request_id, token)]))))
 
 
-def put_off_event(session: Session, event: ClaimedEvent, due_at: float, attempts: int, deferrals: int) -> bool:
+def defer_event(session: Session, event: ClaimedEvent, due_at: float, attempts: int, deferrals: int) -> bool:
     """Give the event back until ``due_at`` with new counts; false when the claim was lost, and nothing was done."""
     values = {"due_at": due_at, "attempts": attempts, "deferrals": deferrals, "claimed_by": None}
     return _changed_one(
@@ -120,11 +120,6 @@ def next_due(session: Session, in_hand: InHand) -> float | None:
     """When the next event that ``claim_events`` may choose is due; ``None`` when there is none."""
     due_at: float | None = session.exec(select(func.min(EventRow.due_at)).where(*_claimable(in_hand))).one()
     return due_at
-
-
-def count_events(session: Session) -> int:
-    """How many events are accepted and not settled."""
-    return session.exec(select(func.count()).select_from(EventRow)).one()
 
 
 def _claimable(in_hand: InHand) -> tuple[ColumnElement[bool], ...]:
@@ -151,6 +146,5 @@ def _within_bounds(rows: Iterable[EventRow], in_hand: InHand) -> list[EventRow]:
     return chosen
 
 
-def _claimed(row: EventRow, token: str) -> ClaimedEvent:
-    call = Call(row.account, row.region, row.name, row.qualifier, row.request_id, row.payload, row.trace_id)
-    return ClaimedEvent(call, token, row.accepted_at, row.attempts, row.deferrals)
+def _call(row: EventRow) -> Call:
+    return Call(row.account, row.region, row.name, row.qualifier, row.request_id, row.payload, row.trace_id)

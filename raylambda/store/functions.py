@@ -55,11 +55,11 @@ def all_functions(session: Session) -> Iterator[FunctionRecord]:
 
 def activate(
     session: Session, account: str, region: str, name: str, new_revision_id: Callable[[], str] = lambda: str(uuid4())
-) -> bool:
+) -> None:
     """Make every version of the function usable: Pending becomes Active and Successful, InProgress becomes Successful.
 
     AWS makes these transitions by itself after an operation has answered (lambda-reference.md 5, CreateFunction). Reasons
-    go, and each version touched gets a new revision id. Returns whether any was touched. No change is recorded, as every
+    go, and each version touched gets a new revision id. No change is recorded, as every
     follower does this for itself: call it before ``load_function`` in one exclusive unit of work, and the record that
     follows is active whoever activated it.
     """
@@ -80,7 +80,6 @@ def activate(
         version.last_update_status_reason = None
         version.last_update_status_reason_code = None
         version.revision_id = new_revision_id()
-    return bool(waiting)
 
 
 def _records(session: Session, key: FunctionKey | None) -> Iterator[FunctionRecord]:
@@ -120,12 +119,10 @@ def _record(function: FunctionRow, versions: list[FunctionVersionRow], aliases: 
         versions={row.version: _version(row, options) for row in versions},
         aliases={row.alias: Alias(row.alias, row.version, dict(row.weights or {})) for row in aliases},
         reserved_concurrency=function.reserved_concurrency,
-        to_activate=any(_waits(row) for row in versions),
+        to_activate=any(
+            row.state == State.PENDING or row.last_update_status == UpdateStatus.IN_PROGRESS for row in versions
+        ),
     )
-
-
-def _waits(row: FunctionVersionRow) -> bool:
-    return row.state == State.PENDING or row.last_update_status == UpdateStatus.IN_PROGRESS
 
 
 def _version(row: FunctionVersionRow, options: RayOptions) -> FunctionVersion:

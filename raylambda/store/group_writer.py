@@ -45,7 +45,7 @@ class GroupWriter:
         future: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(unit, future))
         if self._drain is None:
-            self._drain = asyncio.create_task(self._write_all(), name="queue-writer")
+            self._drain = asyncio.create_task(self._write_all(), name="group-writer")
         return await future
 
     async def _write_all(self) -> None:

@@ -13,10 +13,11 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from sqlmodel import func, select
 
 from raylambda.sdk import Client
 from raylambda.store.engine import Database, open_engine
-from raylambda.store.events import count_events
+from raylambda.store.tables import EventRow
 from raylambda.testing.platform import Platform
 from raylambda.testing.processes import Process, command_line, descendants, leaves, the_process
 from tests.builders import a_zip
@@ -107,7 +108,7 @@ class World:
     def unsettled(self) -> int:
         """How many accepted events are in the store."""
         with self._database.reading() as session:
-            return count_events(session)
+            return session.exec(select(func.count()).select_from(EventRow)).one()
 
     def hosts(self) -> list[dict[str, Any]]:
         """Hosts that run, as the fleet knows them, with ``pid`` and ``leased`` (its environments in use)."""

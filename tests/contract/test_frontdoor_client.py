@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import raylambda
+from raylambda.logs.writer import LogWriter
+from raylambda.model.clock import SystemClock
 from raylambda.model.environment import LogLines
 from raylambda.model.invocation import InvocationResult
 from raylambda.model.principal import Principal
@@ -152,8 +154,12 @@ def some_lines(stream: str, *messages: str) -> LogLines:
     return LogLines(ACCOUNT, "us-east-1", "/aws/lambda/hello", stream, tuple((now, text) for text in messages))
 
 
-def test_logs_are_read_and_followed(client: Client, front_door: Served) -> None:
-    logs = front_door.door.logs
+def a_log_writer(served: Served, home: Path) -> LogWriter:
+    return LogWriter(home / "logs", SystemClock(), served.door.logs.wake)
+
+
+def test_logs_are_read_and_followed(client: Client, front_door: Served, tmp_path: Path) -> None:
+    logs = a_log_writer(front_door, tmp_path)
     logs.append(some_lines("s", "one", "two"))
     logs.append(some_lines("t", "three\u20ac"))
 
@@ -171,14 +177,14 @@ def test_logs_are_read_and_followed(client: Client, front_door: Served) -> None:
 
 def test_logs_that_are_followed_end_with_the_platform(tmp_path: Path) -> None:
     with serving(a_front_door(tmp_path)) as served:
-        served.door.logs.append(some_lines("s", "one"))
+        a_log_writer(served, tmp_path).append(some_lines("s", "one"))
         followed = client_of(served).logs("hello", LogQuery(follow=True))
         assert next(followed).message == "one"
 
     assert list(followed) == []
 
 
-def test_a_shared_group_shows_each_function_its_own_lines(client: Client, front_door: Served) -> None:
+def test_a_shared_group_shows_each_function_its_own_lines(client: Client, front_door: Served, tmp_path: Path) -> None:
     shared = {"LogGroup": "everyone"}
     boto = front_door.client()
     for name in ("hello", "hello2"):
@@ -191,7 +197,8 @@ def test_a_shared_group_shows_each_function_its_own_lines(client: Client, front_
             LoggingConfig=shared,
         )
         lines = some_lines(f"2027/01/15/{name}[$LATEST]00", f"from {name}")
-        front_door.door.logs.append(LogLines(ACCOUNT, "us-east-1", "everyone", lines.log_stream, lines.lines))
+        written = LogLines(ACCOUNT, "us-east-1", "everyone", lines.log_stream, lines.lines)
+        a_log_writer(front_door, tmp_path).append(written)
 
     assert [record.message for record in client.logs("hello")] == ["from hello"]
 

@@ -20,7 +20,7 @@ from raylambda.frontdoor.auth.signature import SignatureCheck
 from raylambda.frontdoor.code_links import CodeLinks
 from raylambda.frontdoor.front_door import FrontDoorParts
 from raylambda.frontdoor.server import make_server
-from raylambda.logs.keeper import LogKeeper
+from raylambda.logs.reader import LogReader
 from raylambda.model.clock import SystemClock
 from raylambda.model.errors import ResourceNotFoundException
 from raylambda.model.invocation import Call, Completion, InvocationResult
@@ -110,7 +110,7 @@ def a_front_door(home: Path, **changes: Any) -> FrontDoorParts:
         queue=RecordingQueue(),
         authenticator=SignatureCheck(KeyRing([KEY, OTHER_KEY]), clock),
         links=links,
-        logs=LogKeeper(home / "logs", 14, clock),
+        logs=LogReader(home / "logs"),
         status=a_status,
         healthy=lambda: True,
     )

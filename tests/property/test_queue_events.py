@@ -12,13 +12,13 @@ from sqlmodel import select
 
 from raylambda.model.invocation import Call
 from raylambda.queue.rules import (
+    AttemptFailed,
+    AttemptRefused,
     Exhausted,
-    Failed,
     Gone,
     History,
     Outcome,
     Ran,
-    Refused,
     RetryAt,
     RetryPolicy,
     Throttled,
@@ -32,8 +32,8 @@ from raylambda.store.events import (
     InHand,
     accept_event,
     claim_events,
+    defer_event,
     next_due,
-    put_off_event,
     renew_claims,
     settle_event,
 )
@@ -45,9 +45,9 @@ POLICY = RetryPolicy()
 outcomes: st.SearchStrategy[Outcome] = st.one_of(
     st.builds(Ran, failed=st.booleans()),
     st.builds(Throttled, reserved_zero=st.booleans()),
-    st.just(Failed()),
+    st.just(AttemptFailed()),
     st.just(Gone()),
-    st.just(Refused()),
+    st.just(AttemptRefused()),
 )
 
 
@@ -150,7 +150,7 @@ class Events(RuleBasedStateMachine):
         with self.database.shared() as session:
             if isinstance(decided, RetryAt):
                 assert decided.due_at > self.now
-                kept = put_off_event(session, event, decided.due_at, decided.attempts, decided.deferrals)
+                kept = defer_event(session, event, decided.due_at, decided.attempts, decided.deferrals)
             else:
                 kept = settle_event(session, request_id, event.token)
                 self.ended[request_id] += kept

@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raylambda.queue.rules import (
+    AttemptFailed,
+    AttemptRefused,
     Exhausted,
-    Failed,
     Gone,
     History,
     Outcome,
     Ran,
-    Refused,
     RetryAt,
     RetryPolicy,
     Throttled,
@@ -25,9 +25,9 @@ T0 = 1_800_000_000.0
 outcomes: st.SearchStrategy[Outcome] = st.one_of(
     st.builds(Ran, failed=st.booleans()),
     st.builds(Throttled, reserved_zero=st.booleans()),
-    st.builds(Failed),
+    st.builds(AttemptFailed),
     st.builds(Gone),
-    st.builds(Refused),
+    st.builds(AttemptRefused),
 )
 policies = st.builds(
     RetryPolicy,

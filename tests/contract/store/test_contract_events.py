@@ -17,12 +17,12 @@ from raylambda.store.events import (
     InHand,
     accept_event,
     claim_events,
-    count_events,
+    defer_event,
     next_due,
-    put_off_event,
     renew_claims,
     settle_event,
 )
+from tests.unit.queue.scripted_queue import count_events
 
 T0 = 1_800_000_000.0
 LEASE_S = 60.0
@@ -87,32 +87,32 @@ def test_a_settled_event_is_gone(database: Database) -> None:
 
     with database.shared() as session:
         assert settle_event(session, "r1", "a.1")
-        assert count_events(session) == 0
         assert not settle_event(session, "r1", "a.1")
+    assert count_events(database) == 0
 
 
-def test_an_event_put_off_waits_and_keeps_its_counts(database: Database) -> None:
+def test_a_deferred_event_waits_and_keeps_its_counts(database: Database) -> None:
     accept(database, a_call())
     [event] = claim(database)
 
     with database.shared() as session:
-        assert put_off_event(session, event, T0 + 100, attempts=1, deferrals=3)
+        assert defer_event(session, event, T0 + 100, attempts=1, deferrals=3)
 
     assert claim(database, now=T0 + 99.9) == []
     [again] = claim(database, "a.2", now=T0 + 100)
     assert (again.attempts, again.deferrals, again.accepted_at, again.call) == (1, 3, T0, a_call())
 
 
-def test_who_lost_the_claim_can_neither_settle_nor_put_off_nor_renew(database: Database) -> None:
+def test_who_lost_the_claim_can_neither_settle_nor_defer_nor_renew(database: Database) -> None:
     accept(database, a_call())
     [old] = claim(database, "a.1", now=T0)
     [new] = claim(database, "b.1", now=T0 + LEASE_S)
 
     with database.shared() as session:
         assert not settle_event(session, "r1", "a.1")
-        assert not put_off_event(session, old, T0 + 1, attempts=9, deferrals=9)
+        assert not defer_event(session, old, T0 + 1, attempts=9, deferrals=9)
         assert renew_claims(session, [("r1", "a.1")], T0 + 10_000) == set()
-        assert put_off_event(session, new, T0 + 100, attempts=1, deferrals=0)
+        assert defer_event(session, new, T0 + 100, attempts=1, deferrals=0)
         assert not settle_event(session, "r1", "b.1"), "giving back ends the claim"
 
 

@@ -6,14 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from sqlmodel import func, select
+
 from raylambda.model.invocation import Call, Completion, InvocationResult
-from raylambda.queue.acceptance import Acceptance
-from raylambda.queue.dispatch_settings import DispatchSettings
-from raylambda.queue.dispatcher import Dispatcher
+from raylambda.queue.claims import DispatchSettings
+from raylambda.queue.dispatcher import Acceptance, Dispatcher
 from raylambda.queue.rules import Ending
 from raylambda.queue.settlement import OnSettled, Settlement
 from raylambda.store.engine import Database
-from raylambda.store.events import count_events
+from raylambda.store.tables import EventRow
 from raylambda.testing.clock import ManualClock
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
@@ -29,6 +30,12 @@ def a_call(request_id: str = "r1", name: str = "f", qualifier: str | None = None
 
 def a_completion(function_error: str | None = None) -> Completion:
     return Completion(InvocationResult(b"null", function_error), "$LATEST")
+
+
+def count_events(database: Database) -> int:
+    """How many events are accepted and not settled."""
+    with database.reading() as session:
+        return session.exec(select(func.count()).select_from(EventRow)).one()
 
 
 class ScriptedInvoker:
@@ -91,8 +98,7 @@ class Queue:
         return [settlement.ending for settlement in self.settlements]
 
     def waiting(self) -> int:
-        with self.database.reading() as session:
-            return count_events(session)
+        return count_events(self.database)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Return once the condition holds; pytest's time-out ends a test whose condition never does."""

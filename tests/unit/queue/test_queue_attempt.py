@@ -18,7 +18,7 @@ from raylambda.model.errors import (
 )
 from raylambda.model.function import Alias, FunctionRecord, FunctionVersion, State
 from raylambda.queue.attempt import Attempts, outcome_of
-from raylambda.queue.rules import Failed, Gone, Outcome, Refused, Throttled
+from raylambda.queue.rules import AttemptFailed, AttemptRefused, Gone, Outcome, Throttled
 from raylambda.store.engine import Database, open_engine
 from tests.unit.queue.scripted_queue import ACCOUNT, REGION, ScriptedInvoker, a_call
 
@@ -41,13 +41,13 @@ def a_record(reserved_concurrency: int | None = None) -> FunctionRecord:
         (TooManyRequestsException(reason="ConcurrentInvocationLimitExceeded"), a_record(0), None, Throttled()),
         (ResourceNotFoundException("x"), None, None, Gone()),
         (ResourceNotFoundException("x"), a_record(), "deleted", Gone()),
-        (ResourceNotFoundException("x"), a_record(), None, Failed("ResourceNotFoundException")),
-        (ResourceNotFoundException("x"), a_record(), "live", Failed("ResourceNotFoundException")),
-        (ResourceNotFoundException("x"), a_record(), "$LATEST", Failed("ResourceNotFoundException")),
-        (ResourceConflictException("Pending"), None, None, Failed("ResourceConflictException")),
-        (ServiceException("x"), None, None, Failed("ServiceException")),
-        (ResourceNotReadyException("no GPU"), None, None, Failed("ResourceNotReadyException")),
-        (InvalidRequestContentException("no JSON"), None, None, Refused("InvalidRequestContentException")),
+        (ResourceNotFoundException("x"), a_record(), None, AttemptFailed("ResourceNotFoundException")),
+        (ResourceNotFoundException("x"), a_record(), "live", AttemptFailed("ResourceNotFoundException")),
+        (ResourceNotFoundException("x"), a_record(), "$LATEST", AttemptFailed("ResourceNotFoundException")),
+        (ResourceConflictException("Pending"), None, None, AttemptFailed("ResourceConflictException")),
+        (ServiceException("x"), None, None, AttemptFailed("ServiceException")),
+        (ResourceNotReadyException("no GPU"), None, None, AttemptFailed("ResourceNotReadyException")),
+        (InvalidRequestContentException("no JSON"), None, None, AttemptRefused("InvalidRequestContentException")),
     ],
 )
 def test_an_error_becomes_an_outcome(
@@ -62,4 +62,4 @@ def test_a_function_is_not_gone_while_the_store_cannot_say_so(tmp_path: Path) ->
 
     outcome, completion = asyncio.run(attempts.make(a_call()))
 
-    assert (outcome, completion) == (Failed("StoreUnavailable"), None)
+    assert (outcome, completion) == (AttemptFailed("StoreUnavailable"), None)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from raylambda.queue.rules import (
+    AttemptFailed,
+    AttemptRefused,
     Condition,
     Decision,
     Dropped,
     Exhausted,
-    Failed,
     Gone,
     History,
     Outcome,
     Ran,
-    Refused,
     RetryAt,
     RetryPolicy,
     Settled,
@@ -56,7 +56,7 @@ def test_function_errors_are_retried_after_one_minute_then_two_then_no_more() ->
     assert decide(Ran(failed=True), at=200, attempts=2) == Exhausted(Condition.RETRIES_EXHAUSTED, attempts=3)
 
 
-@pytest.mark.parametrize("outcome", [Throttled(), Failed("HostLost")])
+@pytest.mark.parametrize("outcome", [Throttled(), AttemptFailed("HostLost")])
 def test_throttles_and_our_failures_back_off_and_consume_no_attempt(outcome: Outcome) -> None:
     waits = []
     for deferrals in range(11):
@@ -116,7 +116,7 @@ def test_an_event_of_a_deleted_function_is_dropped() -> None:
 
 
 def test_an_event_that_can_never_be_taken_ends_as_exhausted() -> None:
-    assert decide(Refused("RequestTooLargeException")) == Exhausted(Condition.RETRIES_EXHAUSTED, attempts=0)
+    assert decide(AttemptRefused("RequestTooLargeException")) == Exhausted(Condition.RETRIES_EXHAUSTED, attempts=0)
 
 
 def test_the_last_wait_repeats_and_no_waits_mean_at_once() -> None:

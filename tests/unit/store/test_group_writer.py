@@ -12,9 +12,9 @@ from sqlmodel import Session
 
 from raylambda.store.engine import Database
 from raylambda.store.errors import StoreConflict, StoreUnavailable
-from raylambda.store.events import accept_event, count_events
+from raylambda.store.events import accept_event
 from raylambda.store.group_writer import GroupWriter
-from tests.unit.queue.scripted_queue import a_call
+from tests.unit.queue.scripted_queue import a_call, count_events
 
 
 class CountingDatabase(Database):
@@ -37,11 +37,6 @@ def counting(database: Database) -> CountingDatabase:
     return CountingDatabase(database.engine)
 
 
-def accepted(database: Database) -> int:
-    with database.reading() as session:
-        return count_events(session)
-
-
 async def accept(writer: GroupWriter, request_id: str) -> str:
     def unit(session: Session) -> str:
         accept_event(session, a_call(request_id), 1.0)
@@ -56,7 +51,7 @@ def test_each_unit_gets_its_own_result_from_few_commits(counting: CountingDataba
         return await asyncio.gather(*(accept(writer, f"r{n}") for n in range(100)))
 
     assert asyncio.run(scenario()) == [f"r{n}" for n in range(100)]
-    assert accepted(counting) == 100
+    assert count_events(counting) == 100
     assert counting.transactions < 10
 
 
@@ -76,7 +71,7 @@ def test_a_unit_that_fails_spoils_nobody_elses(counting: CountingDatabase) -> No
     assert (a, first, b) == ("a", "twice", "b")
     assert isinstance(failure, ValueError)
     assert isinstance(second, StoreConflict)
-    assert accepted(counting) == 3
+    assert count_events(counting) == 3
 
 
 def test_a_store_that_is_away_is_asked_once_for_all(counting: CountingDatabase) -> None:
@@ -92,7 +87,7 @@ def test_a_store_that_is_away_is_asked_once_for_all(counting: CountingDatabase) 
 
     assert all(type(failure) is StoreUnavailable for failure in failures)
     assert counting.transactions == 2
-    assert accepted(counting) == 1
+    assert count_events(counting) == 1
 
 
 def test_who_stops_waiting_disturbs_nobody(counting: CountingDatabase) -> None:
@@ -106,4 +101,4 @@ def test_who_stops_waiting_disturbs_nobody(counting: CountingDatabase) -> None:
 
     asyncio.run(scenario())
 
-    assert accepted(counting) == 2
+    assert count_events(counting) == 2

@@ -24,29 +24,28 @@ def a_version(version: str = "$LATEST", name: str = "f", **members: Any) -> Func
     return FunctionVersionRow(account=ACCOUNT, region=REGION, name=name, version=version, **(defaults | members))
 
 
-def activated(database: Database, *rows: FunctionVersionRow) -> tuple[bool, list[FunctionVersionRow]]:
+def activated(database: Database, *rows: FunctionVersionRow) -> list[FunctionVersionRow]:
     numbers = count(1)
     with database.session() as session:
         session.add_all(rows)
     with database.session() as session:
-        touched = activate(session, ACCOUNT, REGION, "f", lambda: f"after-{next(numbers)}")
+        activate(session, ACCOUNT, REGION, "f", lambda: f"after-{next(numbers)}")
     with database.reading() as session:
-        return touched, [session.get_one(FunctionVersionRow, (ACCOUNT, REGION, row.name, row.version)) for row in rows]
+        return [session.get_one(FunctionVersionRow, (ACCOUNT, REGION, row.name, row.version)) for row in rows]
 
 
 def test_a_new_function_becomes_active_and_successful(database: Database) -> None:
-    touched, [row] = activated(
+    [row] = activated(
         database,
         a_version(state="Pending", state_reason="The function is being created.", state_reason_code="Creating"),
     )
 
-    assert touched
     assert (row.state, row.state_reason, row.state_reason_code) == ("Active", None, None)
     assert (row.last_update_status, row.revision_id, row.generation) == ("Successful", "after-1", "g1")
 
 
 def test_an_update_becomes_successful(database: Database) -> None:
-    touched, [row] = activated(
+    [row] = activated(
         database,
         a_version(
             state="Active",
@@ -56,21 +55,19 @@ def test_an_update_becomes_successful(database: Database) -> None:
         ),
     )
 
-    assert touched
     assert (row.state, row.last_update_status) == ("Active", "Successful")
     assert (row.last_update_status_reason, row.last_update_status_reason_code) == (None, None)
     assert row.revision_id == "after-1"
 
 
 def test_what_is_usable_or_another_functions_is_left_alone(database: Database) -> None:
-    touched, rows = activated(
+    rows = activated(
         database,
         a_version(state="Active", last_update_status="Successful"),
         a_version("1", state="Failed"),
         a_version(name="other", state="Pending"),
     )
 
-    assert not touched
     assert [row.revision_id for row in rows] == ["before"] * 3
 
 
