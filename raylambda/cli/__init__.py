@@ -1,7 +1,8 @@
 """The command line: `raylambda up | env | deploy | invoke | list | get | delete | logs | status`.
 
-Each command is one short function in the file of its subject; ``app.py`` puts them together. Everything that talks to a
-platform goes through ``raylambda.sdk.Client``. Commands import what they need when they run: `raylambda env` must not wait
+Each command is one short function in the file of its subject (``platform``, ``functions``, ``logs``, ``status``); ``app`` puts
+them together, ``output`` prints, ``packaging`` makes a package of a folder, ``connection`` knows where the platform is.
+Everything that talks to a platform goes through ``raylambda.sdk.Client``. Commands import what they need when they run: `raylambda env` must not wait
 for Ray.
 
 Errors are one clear line with a way out, on stderr, and the exit status is not 0: 1 when something failed (a function error

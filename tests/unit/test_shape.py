@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from statistics import median
 
@@ -118,3 +119,46 @@ def test_no_import_of_our_own_hides_in_a_function() -> None:
 def test_every_file_has_a_telling_name_and_a_docstring(path: Path) -> None:
     assert path.stem not in FORBIDDEN_NAMES
     assert ast.get_docstring(ast.parse(path.read_text())), "a module says in one sentence what it is"
+
+
+PACKAGES = [
+    path.parent
+    for path in FILES
+    # Alembic's folder is told of by `store`; its revisions are dated files and not rooms.
+    if path.name == "__init__.py" and path.parent != SOURCE and "migrations" not in path.parts
+]
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_package_tells_of_all_its_files(package: Path) -> None:
+    told = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+
+    inside = [*package.glob("*.py"), *(path.parent for path in package.glob("*/__init__.py"))]
+    silent = [path.stem for path in inside if path.stem != "__init__" and path.stem not in told]
+
+    assert not silent
+
+
+def test_prose_names_only_what_exists() -> None:
+    """``store.changes`` and ``hosts/ports.py`` in docstrings, comments and pages are files or folders of today."""
+    rooms = "|".join(sorted(path.name for path in SOURCE.iterdir() if path.is_dir()))
+    dotted = re.compile(rf"``(?:raylambda\.)?((?:{rooms})(?:\.[a-z_]+)+)")
+    slashed = re.compile(rf"(?<![\w/.-])(?:raylambda/)?((?:{rooms})/[a-z_/]+(?:\.py)?)(?![\w*{{])")
+    offenders = []
+    pages = [SOURCE.parent / "README.md", *(SOURCE.parent / "docs").glob("*.md")]  # decisions may tell of the past
+    for path in [*FILES, *pages]:
+        text = path.read_text()
+        for name in dotted.findall(text):
+            parts = name.split(".")
+            # The last part may be a name inside of the file.
+            if not any(
+                _is_room(SOURCE.joinpath(*parts[:count])) for count in (len(parts), len(parts) - 1) if count > 1
+            ):
+                offenders.append(f"{path.name}: {name}")
+        offenders += [f"{path.name}: {name}" for name in slashed.findall(text) if not _is_room(SOURCE / name)]
+
+    assert not offenders
+
+
+def _is_room(path: Path) -> bool:
+    return path.is_dir() or path.is_file() or path.with_suffix(".py").is_file()

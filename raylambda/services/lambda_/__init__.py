@@ -23,7 +23,7 @@ The table:
 
 An operation is a plain function of (context, request, address). It validates, reads rows, writes rows and one change record
 in the session's transaction, and does nothing else: it starts nothing and waits for nothing. The data plane follows the
-change feed; ``store.activation`` is what later turns Pending into Active. Each of them can so be tested with SQLite in memory.
+change feed; ``store.functions`` is what later turns Pending into Active. Each of them can so be tested with SQLite in memory.
 
 The session is an exclusive unit of work, so two operations never interleave: what one has read is true until it ends, and
 of two creations of one name the second gets AWS's 409. Code is fetched, inspected and stored before the first SQL statement,

@@ -1,6 +1,6 @@
 """What AWS prints of a function version, the states in it, and UpdateFunctionConfiguration (lambda-reference.md 3, 5).
 
-An operation sets the states of ``$LATEST`` and ``store.activation`` ends Pending and InProgress::
+An operation sets the states of ``$LATEST`` and ``store.functions`` ends Pending and InProgress::
 
     CreateFunction            -> Pending                        -> Active, Successful
     an update of an Active    -> Active, InProgress             -> Active, Successful

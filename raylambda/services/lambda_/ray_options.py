@@ -4,7 +4,7 @@ Whoever may set them may run code on the nodes outside every jail: an installer 
 of the host itself. So they need the same key as every other operation, and no function can reach them.
 
 They belong to the function and not to a version, and changing them gives every version a new generation
-(``store.reads``), so that running environments are replaced by ones on hosts of the new class.
+(``store.functions``), so that running environments are replaced by ones on hosts of the new class.
 """
 
 from __future__ import annotations
