@@ -97,7 +97,7 @@ async def open_platform(
             authenticator=authenticator(settings, clock),
             links=links,
             logs=logs,
-            status=Status(settings, fleet, hosts, registry, admission, follower, dispatcher),
+            status=Status(settings, fleet, database, hosts, registry, admission, follower, dispatcher),
             healthy=lambda: bool(hosts),
         )
         yield Platform(front_door, fleet, hosts, invoker, dispatcher)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import structlog
 
 from raylambda import __version__
 from raylambda.boot.ray_cluster import cluster_facts
@@ -22,7 +23,11 @@ from raylambda.queue.dispatcher import Dispatcher
 from raylambda.scheduling.admission import Admission
 from raylambda.scheduling.registry import Registry
 from raylambda.settings import Settings
+from raylambda.store.engine import Database
+from raylambda.store.events import unsettled_events
 from raylambda.store.following import ChangeFollower
+
+_log = structlog.get_logger(__name__)
 
 _HOST_ANSWERS_S = 2.0
 """How long a host may take to tell its stories: a frozen one must not keep the whole answer."""
@@ -34,6 +39,7 @@ class Status:
 
     settings: Settings
     fleet: FleetDriver
+    database: Database
     hosts: HostDirectory
     registry: Registry
     admission: Admission
@@ -68,50 +74,52 @@ class Status:
 
     async def _stories(self, principal: Principal, function: str | None) -> list[dict[str, Any]]:
         """The decisions about each function, with the lives of its environments as their hosts tell them."""
+        events = await asyncio.to_thread(self._events, principal.account)
         known = [key for key in self.registry.keys() if key[0] == principal.account]  # noqa: SIM118 - no dict
         if function is None:
-            told = [story for key in known if _says_something(story := self._decisions(key))]
+            keys = [key for key in known if key in events or self.fleet.tells_of(key) or self.admission.tells_of(key)]
         else:
-            key = (principal.account, principal.region, function)
-            told = [self._decisions(key)]
-            if key not in known and not _says_something(told[0]):
+            keys = [(principal.account, principal.region, function)]
+            if keys[0] not in known and not self.fleet.tells_of(keys[0]):
                 arn = function_arn(principal.region, principal.account, function)
                 raise ResourceNotFoundException(f"Function not found: {arn}")
+        told = [self._decisions(key, *events.get(key, (0, None))) for key in keys]
         environments = [one for story in told for one in story["environments"]]
         lives = await self._lives({one["host_id"] for one in environments})
         for one in environments:
-            one["life_cycle"] = lives[one["host_id"]].get(one["environment_id"])
+            one["life_cycle"] = lives.get(one["host_id"], {}).get(one["environment_id"])
         return told
 
-    def _decisions(self, key: FunctionKey) -> dict[str, Any]:
+    def _events(self, account: str) -> Mapping[FunctionKey, tuple[int, float]]:
+        with self.database.reading() as session:
+            return unsettled_events(session, account)
+
+    def _decisions(self, key: FunctionKey, events: int, next_due_at: float | None) -> dict[str, Any]:
         account, region, name = key
         return {
             "function": name,
             "region": region,
             "arn": function_arn(region, account, name),
             "concurrency": self.admission.explain(key),
+            "events": {"unsettled": events, "next_due_at": next_due_at},
             **self.fleet.explain(key),
         }
 
-    async def _lives(self, host_ids: Iterable[str]) -> dict[str, dict[str, Mapping[str, object]]]:
-        """By host and environment; a host that does not answer in time tells nothing."""
-        lives: dict[str, dict[str, Mapping[str, object]]] = defaultdict(dict)
+    async def _lives(self, host_ids: Collection[str]) -> Mapping[str, Mapping[str, Mapping[str, object]]]:
+        """By host and environment; a host that does not answer in time, or fails, tells nothing."""
 
-        async def ask(host_id: str) -> None:
+        async def ask(host_id: str) -> Mapping[str, Mapping[str, object]]:
             try:
                 async with asyncio.timeout(_HOST_ANSWERS_S):
                     described = await self.hosts.find(host_id).describe()
             except (HostLost, TimeoutError):
-                return
-            lives[host_id] = {str(one["environment_id"]): one for one in described}
+                return {}
+            except Exception:
+                _log.exception("host_not_described", host_id=host_id)
+                return {}
+            return {str(one["environment_id"]): one for one in described}
 
-        await asyncio.gather(*map(ask, host_ids))
-        return lives
-
-
-def _says_something(story: Mapping[str, Any]) -> bool:
-    concurrency = story["concurrency"]
-    return any(story[part] for part in ("environments", "waiting", "refusals")) or bool(concurrency["throttles"])
+        return dict(zip(host_ids, await asyncio.gather(*map(ask, host_ids)), strict=True))
 
 
 def _seen_by(account: str, fleet: Mapping[str, Any]) -> dict[str, Any]:

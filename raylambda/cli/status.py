@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from raylambda.cli.connection import connect
 from raylambda.cli.output import data, progress, show_json, show_table, show_warning
-
-_UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e\xa0-\U0010ffff]")
 
 
 def status(
@@ -69,7 +66,7 @@ def why_lines(function: Mapping[str, Any]) -> Iterator[str]:
 
     Reasons may hold what a function wrote: nothing of it may steer the terminal.
     """
-    return (_UNPRINTABLE.sub("?", line) for line in _story(function))
+    return ("".join(one if one.isprintable() else "?" for one in line) for line in _story(function))
 
 
 def _story(function: Mapping[str, Any]) -> Iterator[str]:
@@ -81,8 +78,12 @@ def _story(function: Mapping[str, Any]) -> Iterator[str]:
         yield f"throttled: {times} times ({reason})"
     for one in function["waiting"]:
         yield f"waiting: {one['placements']} for {one['version']}, the first for {one['for_s']:.0f} s: {one['why']}"
+    if (events := function["events"])["unsettled"]:
+        yield f"events: {events['unsettled']} accepted and not settled, the next is due at {_clock_time(events['next_due_at'])}"
     for one in function["refusals"]:
         yield f"refused: {_clock_time(one['at'])}  {one['refusal']}: {one['message']}"
+    for one in function["ended"]:
+        yield f"ended: {_clock_time(one['at'])}  environment {one['environment_id']} of {one['version']}: {one['why']}"
     if not function["environments"]:
         yield "environments: none; the next invocation starts one"
     for one in function["environments"]:
@@ -95,7 +96,7 @@ def _story(function: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _clock_time(epoch_s: float) -> str:
-    return datetime.fromtimestamp(epoch_s, UTC).strftime("%H:%M:%S.%f")[:-3]
+    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
 def _isolation_lines(hosts: list[dict[str, Any]]) -> Iterator[str]:

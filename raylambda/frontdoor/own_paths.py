@@ -44,6 +44,8 @@ class OwnPaths:
         principal, detail, name = arrival.principal, arrival.parameter("detail"), arrival.parameter("function")
         if detail not in {None, "all"}:
             raise InvalidParameterValueException("detail is `all`, or is left out.")
+        if name is not None and detail is None:
+            raise InvalidParameterValueException("function goes with detail=all.")
         function = None if name is None else locate(principal, name)
         resource = function or AccountAddress(principal.account, principal.region)
         self._parts.authorize(principal, "raylambda:Status", resource.arn)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from raylambda.model.arn import function_arn, parse_function_reference
+from raylambda.model.arn import account_arn, function_arn, parse_function_reference
 from raylambda.model.errors import InvalidParameterValueException, ResourceNotFoundException, ValidationException
 from raylambda.model.function import LATEST
 from raylambda.model.names import NAME_LENGTH, NAMESPACED_NAME
@@ -44,7 +44,7 @@ class AccountAddress:
 
     @property
     def arn(self) -> str:
-        return f"arn:aws:lambda:{self.region}:{self.account}:*"
+        return account_arn(self.region, self.account)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,21 @@ def function_arn(region: str, account: str, name: str, qualifier: str | None = N
     return arn if qualifier is None else f"{arn}:{qualifier}"
 
 
+def account_arn(region: str, account: str) -> str:
+    """All of Lambda's that an account has in a region: ``arn:aws:lambda:<region>:<account>:*``."""
+    return f"arn:aws:lambda:{region}:{account}:*"
+
+
+def identity_arn(account: str, kind: str) -> str:
+    """Who asks, in IAM's words: ``arn:aws:iam::<account>:<kind>``."""
+    return f"arn:aws:iam::{account}:{kind}"
+
+
+def account_of(arn: str) -> str:
+    """The account that an ARN names; empty where it names none."""
+    return arn.split(":", 5)[4]
+
+
 def runtime_version_arn(region: str, runtime: str) -> str:
     """``arn:aws:lambda:<region>::runtime:<64 hex>``; the same runtime always has the same one."""
     return f"arn:aws:lambda:{region}::runtime:{hashlib.sha256(runtime.encode()).hexdigest()}"

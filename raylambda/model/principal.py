@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from raylambda.model.arn import identity_arn
+
 
 class PrincipalKind(StrEnum):
     """What sort of identity a key belongs to, in IAM's words."""
@@ -25,4 +27,4 @@ class Principal:
     @property
     def arn(self) -> str:
         """The ARN that IAM gives this identity, as error texts print it."""
-        return f"arn:aws:iam::{self.account}:{self.kind}"
+        return identity_arn(self.account, self.kind)

@@ -19,6 +19,9 @@ ABSENT_S: Final = 3600.0
 """A follower that was not seen for so long no longer holds rows back."""
 
 
+PRUNED_AT_ONCE: Final = 10_000
+
+
 class ChangeKind(StrEnum):
     """What has changed."""
 
@@ -85,6 +88,12 @@ def forget_follower(session: Session, follower_id: str) -> None:
 def prune_changes(session: Session, now: float) -> None:
     """Remove the changes below the lowest position of the followers, after the followers that are absent."""
     session.exec(delete(FollowerRow).where(col(FollowerRow.seen_at) < now - ABSENT_S))
-    # Without any follower the minimum is NULL, and nothing is below that.
+    # Without any follower the minimum is NULL, and nothing is below that. After a restore of an older database a position may be
+    # ahead of all rows, and the newest one has to stay.
     lowest = select(func.min(FollowerRow.applied)).scalar_subquery()
-    session.exec(delete(ChangeRow).where(col(ChangeRow.number) < lowest))
+    newest = select(func.max(ChangeRow.number)).scalar_subquery()
+    passed = select(ChangeRow.number).where(col(ChangeRow.number) < lowest, col(ChangeRow.number) < newest)
+    # In portions: a feed that has grown for years must not hold up everybody who writes.
+    session.exec(
+        delete(ChangeRow).where(col(ChangeRow.number).in_(passed.order_by(col(ChangeRow.number)).limit(PRUNED_AT_ONCE)))
+    )

@@ -116,6 +116,20 @@ def defer_event(session: Session, event: ClaimedEvent, due_at: float, attempts: 
     )
 
 
+def unsettled_events(session: Session, account: str) -> dict[FunctionKey, tuple[int, float]]:
+    """For each function of the account that has any: how many events are accepted and not settled, and when one is due next.
+
+    While an event runs, it is due at the end of its claim.
+    """
+    row = EventRow
+    query = (
+        select(row.region, row.name, func.count(), func.min(row.due_at))
+        .where(row.account == account)
+        .group_by(col(row.region), col(row.name))
+    )
+    return {(account, region, name): (count, due_at) for region, name, count, due_at in session.exec(query)}
+
+
 def next_due(session: Session, in_hand: InHand) -> float | None:
     """When the next event that ``claim_events`` may choose is due; ``None`` when there is none."""
     due_at: float | None = session.exec(select(func.min(EventRow.due_at)).where(*_claimable(in_hand))).one()

@@ -87,7 +87,7 @@ class ChangeRow(SQLModel, table=True):
         # SQLite counts by itself only in a column that is called INTEGER.
         sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     )
-    kind: str
+    kind: str = Field(sa_column_kwargs={"server_default": "function"})
     account: str
     region: str
     name: str

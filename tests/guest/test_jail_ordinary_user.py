@@ -44,7 +44,7 @@ def test_the_suite_passes_as_an_ordinary_user() -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o777)
         copy = Path(folder) / "repository"
-        for part in ("raylambda", "tests/guest"):
+        for part in ("raylambda", "tests"):
             shutil.copytree(REPOSITORY / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(REPOSITORY / "pyproject.toml", copy)
         packages = [path for path in site.getsitepackages() if Path(path).is_dir()]

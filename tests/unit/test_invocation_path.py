@@ -13,9 +13,8 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "raylambda"
 ON_THE_PATH = (
     *(f"raylambda.frontdoor.{name}" for name in ("answers", "arrival", "bodies", "calls", "invoke", "routing")),
-    *(f"raylambda.scheduling.{name}" for name in ("invoker", "admission", "registry")),
 )
-FOLDERS_ON_THE_PATH = ("frontdoor/auth", "fleet", "hosts")
+FOLDERS_ON_THE_PATH = ("frontdoor/auth", "scheduling", "fleet", "hosts")
 FORBIDDEN = ("raylambda.services", "sqlmodel", "sqlalchemy")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from raylambda.model.arn import account_of
 from raylambda.model.errors import AccessDeniedException
 from raylambda.model.principal import Principal
 
@@ -18,8 +19,7 @@ Authorize = Callable[[Principal, str, str], None]
 
 def authorize(principal: Principal, action: str, resource: str) -> None:
     """Implements ``Authorize`` for accounts without policies: whatever the action, only the resource's account counts."""
-    account = resource.split(":")[4]
-    if account != principal.account:
+    if account_of(resource) != principal.account:
         raise AccessDeniedException(
             f"User: {principal.arn} is not authorized to perform this operation on resource: {resource}"
         )

@@ -17,8 +17,9 @@ _COPY = {"sqlite_autoincrement": True}
 def upgrade() -> None:
     op.add_column("change", sa.Column("kind", sa.String()))
     op.execute("UPDATE change SET kind = 'function'")
+    # With a default, so that a process of the version before, which knows no kinds, can still write while it is replaced.
     with op.batch_alter_table("change", table_kwargs=_COPY) as change:
-        change.alter_column("kind", existing_type=sa.String(), nullable=False)
+        change.alter_column("kind", existing_type=sa.String(), nullable=False, server_default="function")
     op.create_table(
         "follower",
         sa.Column("follower_id", sa.String(), primary_key=True),
