@@ -4,6 +4,10 @@
 * ``reader``  ``LogReader``: lines out, as many as a ``LogQuery`` asks for, and those that come
 * ``files``   how they lie on disk; ``expire_logs`` removes what is too old
 
+The way of a line: a function writes it; ``node.sandbox.output`` reads the pipe, ``node.environment.logging`` makes lines and
+keeps them in the host's outbox; ``hosts.listener`` fetches them (``Host.events``) and hands them to ``LogWriter.append``;
+``LogReader`` gives them to ``frontdoor.own_paths``, which is what `raylambda logs` asks.
+
 The log of a function is user data from its first byte: names of groups and streams never become parts of a path, lines
 are stored as JSON whatever they contain, files have mode 0600, and a function that writes without end fills its own hourly
 allowance, not the disk. Lines lie in the order in which they were appended, in one file per group and hour (UTC), so that
