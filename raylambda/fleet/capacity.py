@@ -25,7 +25,7 @@ class Capacity:
                 return False
             host = eviction.host
             for environment in eviction.environments:
-                self.stop(environment)
+                self.stop(environment, "room was made for another function")
         self._state.add(self._new_id(), pool, host)
         self.start_queued(host)
         return True
@@ -37,6 +37,8 @@ class Capacity:
             self._state.move(environment, STARTING)
             self._state.order(BootEnvironment(environment.environment_id, host.host_id, environment.pool.version))
 
-    def stop(self, environment: Environment) -> None:
+    def stop(self, environment: Environment, why: str) -> None:
+        """``why`` is for people, once it is gone."""
+        environment.stopped_because = why
         self._state.move(environment, STOPPING)
         self._state.order(StopEnvironment(environment.environment_id, environment.host.host_id))
