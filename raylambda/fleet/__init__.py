@@ -10,7 +10,8 @@ returns commands (imperative).
 * ``fleet``               the decider: what follows from each event
 * ``state``               the books: hosts, environments with their states and transitions, pools
 * ``placements``          who waits for an environment, who gets which, and who was refused
-* ``capacity``            where there is room on the hosts that run, or can be made
+* ``capacity``            starts environments where there is room, makes it where it must, and stops environments
+* ``host_choice``         which host gets an environment, and which idle ones make room for it
 * ``host_supply``         when a host is made, kept as head-room, given up for another class, or released
 * ``policy``              how the fleet is told to behave: limits, keeping of idle environments, rate of starts
 * ``audit``               what must hold in the books after every event

@@ -28,7 +28,7 @@ from raylambda.fleet.events import (
     VersionRetired,
 )
 from raylambda.fleet.fleet import Fleet
-from raylambda.fleet.host_keeper import HostKeeper
+from raylambda.fleet.host_keeper import HostKeeper, Tell
 from raylambda.hosts.placing import Lease, PlacementRefused, Refusal
 from raylambda.hosts.ports import HostUnfit
 from raylambda.model.clock import Clock
@@ -43,7 +43,7 @@ _CLOSING = "The platform is shutting down."
 class FleetDriver:
     """All methods are called from one event loop. ``sleep`` is the seam through which time passes between ticks.
 
-    Every order is a task that ends with the event that answers it; the task of a host lasts as long as the host.
+    An order that is answered is a task that ends with its event; the task of a host lasts as long as the host.
     """
 
     def __init__(
@@ -87,6 +87,8 @@ class FleetDriver:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # A host that was being made may have come up meanwhile.
+        await self._keeper.release_all()
 
     async def place(self, version: FunctionVersion) -> Lease:
         """Get an environment of the version, warm or new; raises ``PlacementRefused``. Whoever is cancelled holds no lease."""
@@ -129,6 +131,10 @@ class FleetDriver:
         """Why one function gets what it gets, as plain data; ``at`` is in seconds since the epoch."""
         return self._fleet.explain(key, self._clock.now() - self._clock.monotonic())
 
+    def tells_of(self, key: FunctionKey) -> bool:
+        """Whether ``explain`` would say anything; costs next to nothing."""
+        return self._fleet.tells_of(key)
+
     def _tell(self, event: FleetEvent) -> None:
         if self._closing:
             return
@@ -139,7 +145,7 @@ class FleetDriver:
                 self._unfit = error
                 self._first_host_told.set()
             case HostDied(host_id):
-                self._spawn(self._keeper.release(host_id))
+                self._keeper.release(host_id)
         for command in self._fleet.handle(event, self._clock.monotonic()):
             self._carry_out(command)
 
@@ -159,14 +165,11 @@ class FleetDriver:
             case CreateHost():
                 self._spawn(self._keeper.keep(command, self._tell))
             case ReleaseHost(host_id):
-                self._spawn(self._keeper.release(host_id))
+                self._keeper.release(host_id)
             case BootEnvironment():
-                self._spawn(self._answer(self._environments.boot(command)))
+                self._spawn(_tell_answer(self._environments.boot(command), self._tell))
             case StopEnvironment():
-                self._spawn(self._answer(self._environments.stop(command)))
-
-    async def _answer(self, carried_out: Awaitable[FleetEvent]) -> None:
-        self._tell(await carried_out)
+                self._spawn(_tell_answer(self._environments.stop(command), self._tell))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -180,3 +183,7 @@ class FleetDriver:
             except Exception:
                 _log.exception("the fleet failed at a tick; time goes on")
             await self._sleep(_TICK_S)
+
+
+async def _tell_answer(answer: Awaitable[FleetEvent], tell: Tell) -> None:
+    tell(await answer)

@@ -17,7 +17,6 @@ from raylambda.fleet.events import (
     VersionRetired,
 )
 from raylambda.fleet.host_supply import HostSupply
-from raylambda.fleet.placements import Placements
 from raylambda.fleet.state import Environment, FleetState, HostRecord, Pool, StoryEntry
 from raylambda.model.function import FunctionKey
 
@@ -72,20 +71,30 @@ class Explainer:
     read when something happened.
     """
 
-    def __init__(self, state: FleetState, supply: HostSupply, placements: Placements) -> None:
+    def __init__(self, state: FleetState, supply: HostSupply) -> None:
         self._state = state
         self._supply = supply
-        self._placements = placements
 
     def explain(self, key: FunctionKey, epoch: float) -> dict[str, object]:
-        """The function's environments and how they got there, who waits and for what, and who was refused last and why."""
+        """The function's environments and how they got there, who waits and for what, and the last refusals and ends."""
         pools = self._state.functions.get(key, {}).values()
         return {
             "environments": [self._environment(one, epoch) for pool in pools for one in pool.members.values()],
             "waiting": [self._waiting(pool) for pool in pools if pool.waiting],
             "refusals": [
                 {"at": round(epoch + past.at, 3), "refusal": str(past.refusal), "message": past.message}
-                for past in self._placements.refusals(key)
+                for past in self._state.refusals.of(key)
+            ],
+            "ended": [
+                {
+                    "environment_id": past.environment_id,
+                    "version": past.version,
+                    "host_id": past.host_id,
+                    "at": round(epoch + past.at, 3),
+                    "why": past.why,
+                    "story": [_step(entry, epoch) for entry in past.story],
+                }
+                for past in self._state.ended.of(key)
             ],
         }
 

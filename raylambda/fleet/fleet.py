@@ -26,7 +26,7 @@ from raylambda.fleet.events import (
 from raylambda.fleet.host_supply import HostSupply
 from raylambda.fleet.placements import Placements
 from raylambda.fleet.policy import FleetPolicy, KeepAlive
-from raylambda.fleet.state import GONE, STARTING, Environment, FleetState, NewId
+from raylambda.fleet.state import STARTING, Environment, FleetState, NewId
 from raylambda.hosts.placing import Refusal
 from raylambda.model.function import FunctionKey
 
@@ -70,7 +70,11 @@ class Fleet:
 
     def explain(self, key: FunctionKey, epoch: float = 0.0) -> dict[str, object]:
         """Why one function gets what it gets, as plain data; times count from ``epoch``."""
-        return explain.Explainer(self._state, self._supply, self._placements).explain(key, epoch)
+        return explain.Explainer(self._state, self._supply).explain(key, epoch)
+
+    def tells_of(self, key: FunctionKey) -> bool:
+        """Whether ``explain`` would say anything."""
+        return self._state.tells_of(key)
 
     def check(self) -> None:
         """Raise ``AssertionError`` when the books contradict each other."""
@@ -86,7 +90,8 @@ class Fleet:
         if event.reusable and not (environment.pool.retired and not environment.pool.waiting):
             self._placements.idle_again(environment)
         else:
-            self._capacity.stop(environment)
+            why = "the function was changed" if event.reusable else "a call left it unusable"
+            self._capacity.stop(environment, why)
             self._placements.serve(environment.pool)
 
     def _environment_ready(self, event: EnvironmentReady) -> None:
@@ -100,7 +105,7 @@ class Fleet:
         if environment is None or environment.state is not STARTING:
             return
         pool = environment.pool
-        self._state.move(environment, GONE)
+        self._state.end(environment, f"it did not start: {event.error}")
         if pool.unmet > 0:
             self._placements.refuse(next(iter(pool.waiting)), Refusal.START_FAILED, event.error)
         self._room_came(environment)
@@ -108,7 +113,7 @@ class Fleet:
     def _environment_gone(self, event: EnvironmentGone) -> None:
         environment = self._state.environments.get(event.environment_id)
         if environment is not None:
-            self._state.move(environment, GONE)
+            self._state.end(environment, "it ended by itself")
             self._room_came(environment)
 
     def _room_came(self, left: Environment) -> None:
@@ -154,7 +159,7 @@ class Fleet:
             return
         pools = {environment.pool.key: environment.pool for environment in host.environments.values()}
         for environment in tuple(host.environments.values()):
-            self._state.move(environment, GONE)
+            self._state.end(environment, "its host was lost")
         del self._state.hosts[host.host_id]
         for pool in pools.values():
             self._placements.serve(pool)
@@ -167,7 +172,7 @@ class Fleet:
         self._placements.expire()
         for environment in tuple(self._state.idle.values()):
             if not self._keep_alive.keeps(environment.pool.version, self._state.now - environment.since):
-                self._capacity.stop(environment)
+                self._capacity.stop(environment, "idle for too long")
         self._supply.release_idle_hosts()
         for pool in tuple(self._state.starved.values()):
             self._placements.serve(pool)

@@ -20,13 +20,17 @@ MakeListener = Callable[[Host, Exited], HostListener]
 
 
 class HostKeeper:
-    """Keeps the directory of hosts: a host is in it from the moment it runs until it is released or lost."""
+    """Keeps the directory of hosts: a host is in it from the moment it runs until it is released or lost.
+
+    All methods are called from one event loop.
+    """
 
     def __init__(self, cluster: Cluster, hosts: HostDirectory, make_listener: MakeListener) -> None:
         self._cluster = cluster
         self._hosts = hosts
         self._make_listener = make_listener
         self._listeners: dict[str, HostListener] = {}
+        self._releases: set[asyncio.Task[None]] = set()
 
     async def keep(self, order: CreateHost, tell: Tell) -> None:
         """Make a host and stay with it until its end: tells ``HostReady`` and at last ``HostDied``, or ``HostFailed``."""
@@ -49,19 +53,21 @@ class HostKeeper:
             await listener.listen()
             tell(HostDied(host_id))
 
-    async def release(self, host_id: str) -> None:
-        """Forget a host at once and shut it down; its last words are heard. One that is not there is no error."""
-        host = self._hosts.remove(host_id)
-        if host is None:
-            return
-        listener = self._listeners.pop(host_id)
-        listener.stop()
-        try:
-            last_words = await self._cluster.release_host(host)
-        except Exception:
-            _log.exception("host %s was not released", host_id)
-        else:
-            await listener.hear(last_words)
+    def release(self, host_id: str) -> None:
+        """Forget a host now, and shut it down in the background. One that is not there is no error."""
+        if self._hosts.remove(host_id) is not None:
+            release = asyncio.get_running_loop().create_task(self._release(host_id))
+            self._releases.add(release)
+            release.add_done_callback(self._releases.discard)
 
     async def release_all(self) -> None:
-        await asyncio.gather(*(self.release(host.facts.host_id) for host in self._hosts))
+        """Release every host that runs now, and wait until all that were released are shut down."""
+        for host in self._hosts:
+            self.release(host.facts.host_id)
+        await asyncio.gather(*self._releases)
+
+    async def _release(self, host_id: str) -> None:
+        try:
+            await self._listeners.pop(host_id).release(self._cluster)
+        except Exception:
+            _log.exception("host %s was not released", host_id)

@@ -87,7 +87,7 @@ class HostSupply:
             return
         host.leaving = True
         for environment in tuple(host.environments.values()):
-            self._capacity.stop(environment)
+            self._capacity.stop(environment, "its host made way for functions with other Ray options")
         self.release_if_leaving(host)
 
     def release_if_leaving(self, host: HostRecord) -> None:

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from typing import NamedTuple
-
 from raylambda.fleet.capacity import Capacity
 from raylambda.fleet.events import GrantLease, PlacementAbandoned, PlacementRequested, RefusePlacement
 from raylambda.fleet.host_supply import HostSupply
 from raylambda.fleet.policy import FleetPolicy, StartRate
-from raylambda.fleet.state import GONE, IDLE, LEASED, QUEUED, Environment, FleetState, HostRecord, Pool
+from raylambda.fleet.state import IDLE, LEASED, QUEUED, Environment, FleetState, HostRecord, PastRefusal, Pool
 from raylambda.hosts.placing import Lease, Refusal
-from raylambda.model.function import FunctionKey
 from raylambda.model.limits import STARTS_PER_FUNCTION, STARTS_WINDOW_S
-
-_REFUSALS_OF_A_FUNCTION = 20
-_FUNCTIONS_WITH_REFUSALS = 500
-
-
-class PastRefusal(NamedTuple):
-    """A placement that got no environment: when, why in one word, and why for people."""
-
-    at: float
-    refusal: Refusal
-    message: str
 
 
 class Placements:
@@ -38,7 +23,6 @@ class Placements:
         self._policy = policy
         self._start_rate = StartRate(STARTS_PER_FUNCTION, STARTS_WINDOW_S)
         self._waiting: dict[int, Pool] = {}
-        self._refusals: OrderedDict[FunctionKey, deque[PastRefusal]] = OrderedDict()
 
     def requested(self, event: PlacementRequested) -> None:
         """Lease the environment that was used last, if one is idle; otherwise wait for one, and start one."""
@@ -67,7 +51,7 @@ class Placements:
         self._drop_surplus(pool)
         if pool.retired:
             for environment in tuple(pool.idle.values()):
-                self._capacity.stop(environment)
+                self._capacity.stop(environment, "the function was changed")
         self._state.drop_pool_if_unused(pool)
 
     def idle_again(self, environment: Environment) -> None:
@@ -94,7 +78,7 @@ class Placements:
         """Give up places in the queue of a host that nobody needs any more."""
         while pool.queued and pool.unmet < 0:
             environment = next(e for e in reversed(pool.members.values()) if e.state is QUEUED)
-            self._state.move(environment, GONE)
+            self._state.end(environment, "nobody waited for it any more")
             self._capacity.start_queued(environment.host)
 
     def _grant(self, placement_id: int, environment: Environment) -> None:
@@ -110,15 +94,7 @@ class Placements:
         if pool is None:
             return
         self._state.order(RefusePlacement(placement_id, refusal, message))
-        noted = self._refusals.setdefault(pool.function_key, deque(maxlen=_REFUSALS_OF_A_FUNCTION))
-        noted.append(PastRefusal(self._state.now, refusal, message))
-        self._refusals.move_to_end(pool.function_key)
-        if len(self._refusals) > _FUNCTIONS_WITH_REFUSALS:
-            self._refusals.popitem(last=False)
-
-    def refusals(self, key: FunctionKey) -> tuple[PastRefusal, ...]:
-        """The function's last refusals, oldest first."""
-        return tuple(self._refusals.get(key, ()))
+        self._state.refusals.add(pool.function_key, PastRefusal(self._state.now, refusal, message))
 
     def refuse_unmet(self, pool: Pool, refusal: Refusal, message: str) -> None:
         """Refuse the placements for which no start is under way: the newest, for starts serve the oldest."""

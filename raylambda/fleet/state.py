@@ -7,7 +7,7 @@ States of an environment (``TRANSITIONS`` is the whole truth; anything else is r
 * ``idle``      it waits for an invocation
 * ``leased``    it is in the hands of one caller
 * ``stopping``  the host shuts it down; it takes up memory until it is gone
-* ``gone``      forgotten
+* ``gone``      forgotten but for its story
 
 Two sums per host decide about room: ``occupied_mb`` is what its environments take up now, ``planned_mb`` what they will
 once those that are stopping have left and those that are queued have come. Neither ever exceeds ``memory_mb``.
@@ -15,14 +15,14 @@ once those that are stopping have left and those that are queued have come. Neit
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from raylambda.fleet.events import FleetCommand, FleetEvent, Tick
-from raylambda.hosts.placing import Lease
+from raylambda.hosts.placing import Lease, Refusal
 from raylambda.hosts.ports import HostClass
 from raylambda.model.function import FunctionKey, FunctionVersion
 
@@ -51,6 +51,8 @@ TRANSITIONS: dict[EnvironmentState, frozenset[EnvironmentState]] = {
 }
 
 _STORY_ENTRIES = 20
+_REMEMBERED_OF_A_FUNCTION = 20
+_FUNCTIONS_REMEMBERED = 500
 
 _OCCUPIES = frozenset({STARTING, IDLE, LEASED, STOPPING})
 _PLANNED = frozenset({QUEUED, STARTING, IDLE, LEASED})
@@ -133,7 +135,7 @@ class StoryEntry(NamedTuple):
 class Environment:
     """One environment; ``since`` is the time of its last transition, ``lease`` is set while it is leased.
 
-    ``story`` holds its last steps, oldest first.
+    ``story`` holds its last steps, oldest first; ``stopped_because`` says why it was told to stop.
     """
 
     environment_id: str
@@ -143,12 +145,53 @@ class Environment:
     since: float
     lease: Lease | None = None
     served: bool = False
+    stopped_because: str = ""
     story: deque[StoryEntry] = field(default_factory=lambda: deque(maxlen=_STORY_ENTRIES))
 
 
+class PastRefusal(NamedTuple):
+    """A placement that got no environment: when, why in one word, and why for people."""
+
+    at: float
+    refusal: Refusal
+    message: str
+
+
+class PastEnvironment(NamedTuple):
+    """An environment that is gone: when it left, and why, for people."""
+
+    environment_id: str
+    version: str
+    host_id: str
+    at: float
+    why: str
+    story: tuple[StoryEntry, ...]
+
+
+_Past = TypeVar("_Past")
+
+
+class PastOfFunctions(Generic[_Past]):
+    """The last few things of one kind that happened to each function, of the functions that they happened to last."""
+
+    def __init__(self) -> None:
+        self._past: OrderedDict[FunctionKey, deque[_Past]] = OrderedDict()
+
+    def add(self, key: FunctionKey, past: _Past) -> None:
+        self._past.setdefault(key, deque(maxlen=_REMEMBERED_OF_A_FUNCTION)).append(past)
+        self._past.move_to_end(key)
+        if len(self._past) > _FUNCTIONS_REMEMBERED:
+            self._past.popitem(last=False)
+
+    def of(self, key: FunctionKey) -> tuple[_Past, ...]:
+        """Oldest first."""
+        return tuple(self._past.get(key, ()))
+
+
 class FleetState:
-    """The books. ``Fleet`` decides; only ``add``, ``move`` and ``drop_pool_if_unused`` change
-    sums and indexes.
+    """The books. ``Fleet`` decides; only ``add``, ``move``, ``end`` and ``drop_pool_if_unused`` change sums and indexes.
+
+    What is over is remembered for people only: nothing is decided by ``refusals`` and ``ended``.
 
     ``begin`` opens a turn: the time, what caused it, and no commands yet.
     """
@@ -162,6 +205,8 @@ class FleetState:
         self.functions: dict[FunctionKey, dict[PoolKey, Pool]] = {}
         self.idle: dict[str, Environment] = {}
         self.starved: dict[PoolKey, Pool] = {}
+        self.refusals = PastOfFunctions[PastRefusal]()
+        self.ended = PastOfFunctions[PastEnvironment]()
         self._cause: type[FleetEvent] = Tick
 
     def begin(self, event: FleetEvent, now: float) -> None:
@@ -204,7 +249,7 @@ class FleetState:
         return environment
 
     def move(self, environment: Environment, to: EnvironmentState) -> None:
-        """Change the state, and everything that is counted by it."""
+        """Change the state, and everything that is counted by it; ``end`` is the way to be gone."""
         before = environment.state
         if to not in TRANSITIONS[before]:
             raise IllegalTransition(f"{environment.environment_id}: {before} -> {to}")
@@ -226,16 +271,22 @@ class FleetState:
             pool.starting += 1
         host.occupied_mb += ((to in _OCCUPIES) - (before in _OCCUPIES)) * pool.memory_mb
         host.planned_mb += ((to in _PLANNED) - (before in _PLANNED)) * pool.memory_mb
-        if to is GONE:
-            self._forget(environment)
         environment.story.append(StoryEntry(self.now, self._cause, before, to))
 
-    def _forget(self, environment: Environment) -> None:
-        environment_id, host = environment.environment_id, environment.host
-        del self.environments[environment_id], environment.pool.members[environment_id]
-        del host.environments[environment_id]
+    def end(self, environment: Environment, why: str) -> None:
+        """The environment is gone: only its story stays. ``why`` counts unless it had been told to stop."""
+        self.move(environment, GONE)
+        environment_id, pool, host = environment.environment_id, environment.pool, environment.host
+        del self.environments[environment_id], pool.members[environment_id], host.environments[environment_id]
         if not host.environments:
             host.empty_since = self.now
+        why, story = environment.stopped_because or why, tuple(environment.story)
+        past = PastEnvironment(environment_id, pool.version.version, host.host_id, self.now, why, story)
+        self.ended.add(pool.function_key, past)
+
+    def tells_of(self, key: FunctionKey) -> bool:
+        """Whether there is anything of the function, or was lately."""
+        return key in self.functions or bool(self.refusals.of(key) or self.ended.of(key))
 
     def hosts_of(self, host_class: str) -> list[HostRecord]:
         return [host for host in self.hosts.values() if host.host_class.name == host_class]

@@ -7,10 +7,12 @@ A host is a slice of a node that runs environments (``raylambda.node``). Callers
 * ``ports``         what a host is, what makes hosts, where code packages are found: protocols, with their promises
 * ``placing``       how a caller gets an environment for one call and gives it back: leases and refusals
 * ``directory``     the hosts that run, by their ids
-* ``listener``      hears one host: log lines go to the log sink, exits of environments to the fleet
+* ``listener``      hears one host, to its last words: log lines go to the log sink, exits of environments to the fleet
 * ``ray_hosts``     ``Host`` and ``Cluster`` over Ray: a host is an actor, a call an actor task
 * ``ray_packages``  code packages in Ray's object store, put there once for all nodes
 * ``ray_options``   how large a host is, which Ray options make it, and what a cluster lacks for it; pure
+
+A socket path to a host would be ``socket_hosts`` beside ``ray_hosts``, with its far end beside ``node/host_actor.py``.
 
 What goes wrong is one of few things, and every implementation says which: ``HostLost`` (gone; the event may have run),
 ``NoSuchEnvironment`` (the event has not run), ``EnvironmentStopped`` (it may have), ``StartRefused``, and for a host that is

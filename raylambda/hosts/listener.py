@@ -1,4 +1,4 @@
-"""Listens to one host: its log lines go to the log sink, the exits of its environments to the fleet."""
+"""Listens to one host, to its last words: log lines go to the log sink, exits of environments to the fleet."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from raylambda.hosts.ports import Host, HostLost
+from raylambda.hosts.ports import Cluster, Host, HostLost
 from raylambda.model.environment import EnvironmentExited, HostEvent, LogLines
 
 _log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class HostListener:
         self._listening = True
 
     async def listen(self) -> None:
-        """Hear the host until it is lost, or until ``stop``."""
+        """Hear the host until it is lost, or until ``release``."""
         host_id = self._host.facts.host_id
         while self._listening:
             try:
@@ -48,14 +48,14 @@ class HostListener:
             except Exception:
                 _log.exception("host %s cannot be listened to: it counts as lost", host_id)
                 return
-            await self.hear(events)
+            await self._hear(events)
 
-    def stop(self) -> None:
-        """Ask the host for nothing more; what it has been asked for is still heard."""
+    async def release(self, cluster: Cluster) -> None:
+        """Give the host back, and hear its last words. What it has been asked for is still heard, and nothing more asked."""
         self._listening = False
+        await self._hear(await cluster.release_host(self._host))
 
-    async def hear(self, events: Sequence[HostEvent]) -> None:
-        """Pass on what the host said, also its last words."""
+    async def _hear(self, events: Sequence[HostEvent]) -> None:
         for event in events:
             match event:
                 case LogLines():

@@ -25,6 +25,10 @@ class Lease:
 class Refusal(StrEnum):
     """Why a caller gets no environment."""
 
+    FUNCTION_CONCURRENCY = "function concurrency"
+    """All units that are reserved for the function are out."""
+    ACCOUNT_CONCURRENCY = "account concurrency"
+    """All units that the functions of the account share are out."""
     START_RATE = "start rate"
     """The function starts environments faster than AWS's scaling rate."""
     UNPLACEABLE = "unplaceable"
@@ -57,9 +61,9 @@ class Placing(Protocol):
     async def lease(self, target: Target) -> Lease:
         """Take a unit and get an environment of the target's version, warm or new; the caller gives it back exactly once.
 
-        Raises ``TooManyRequestsException`` when there is no unit (its reason says which limit), and ``PlacementRefused``
-        when there is no environment; then no unit is out. When the caller is cancelled, nothing is out either. A warm
-        environment is given at once, without a turn of the event loop.
+        Raises ``PlacementRefused`` when there is no unit (``FUNCTION_CONCURRENCY``, ``ACCOUNT_CONCURRENCY``) or no
+        environment (the other refusals), and nothing else; then no unit is out. When the caller is cancelled, nothing is
+        out either. A warm environment is given at once, without a turn of the event loop.
         """
         ...
 

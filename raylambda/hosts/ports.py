@@ -1,4 +1,4 @@
-"""The seams between scheduling and the cluster: hosts, and what makes them.
+"""Hosts, and what makes them: the seams that ``fleet``, ``scheduling`` and ``boot`` see the cluster through.
 
 ``ray_hosts`` implements them over Ray (``host.invoke.remote``), ``raylambda.testing.hosts`` in memory; both pass the same
 tests, and a socket path to a host is one more implementation of ``Host``. Nothing above knows what carries a call.

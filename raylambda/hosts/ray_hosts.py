@@ -73,8 +73,8 @@ class RayHost:
         return events
 
     async def describe(self) -> Sequence[Mapping[str, object]]:
-        said: Mapping[str, Sequence[Mapping[str, object]]] = await self._call(self._actor.describe, "describe")
-        return said["environments"]
+        environments: Sequence[Mapping[str, object]] = await self._call(self._actor.describe, "describe")
+        return environments
 
     async def shut_down(self, patience_s: float) -> Sequence[HostEvent]:
         """Let the host end its environments, then end the actor; returns what the host had left to say."""

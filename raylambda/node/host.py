@@ -128,10 +128,9 @@ class Host:
             await asyncio.to_thread(self._parts.folder.remove)
         return self._outbox.take()
 
-    async def describe(self) -> dict[str, object]:
+    async def describe(self) -> list[dict[str, object]]:
         """For people: every environment with its state and how it came to be in it."""
-        environments = [environment.describe() for environment in self._environments.values()]
-        return {"host_id": self._settings.host_id, "environments": environments, "starting": sorted(self._starting)}
+        return [environment.describe() for environment in self._environments.values()]
 
     async def _start(self, start: StartEnvironment, log: LogBuffer) -> EnvironmentStarted:
         name, version, parts = start.environment_id, start.version, self._parts

@@ -30,7 +30,7 @@ class HostActor:
     async def events(self) -> list[HostEvent]:
         return await self._host.events()
 
-    async def describe(self) -> dict[str, object]:
+    async def describe(self) -> list[dict[str, object]]:
         return await self._host.describe()
 
     async def close(self) -> list[HostEvent]:

@@ -87,6 +87,11 @@ class Admission:
         region = self._regions.get(key[:2])
         return region.units.get(key, 0) if region else 0
 
+    def tells_of(self, key: FunctionKey) -> bool:
+        """Whether units of the function are out, or a limit refused it; costs next to nothing."""
+        region = self._regions.get(key[:2])
+        return region is not None and (key in region.units or key in region.throttles)
+
     def explain(self, key: FunctionKey) -> dict[str, object]:
         """One function: its units, the ``limit`` that it draws on, and how often a limit refused it, by reason.
 
@@ -94,7 +99,7 @@ class Admission:
         what is out of the limit, be it by this function or by those.
         """
         region = self._regions.get(key[:2]) or _Region()
-        units, reserved = region.units.get(key, 0), region.reserved.get(key)
+        units, reserved = self.units(key), region.reserved.get(key)
         shared_limit = self._limit - region.reserved_total
         return {
             "units": units,

@@ -136,7 +136,9 @@ def _as_wire_error(refused: PlacementRefused) -> LambdaError:
     (https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html#scaling-rate).
     """
     match refused.refusal:
-        case Refusal.START_RATE:
+        case Refusal.FUNCTION_CONCURRENCY:
+            return TooManyRequestsException(reason=ThrottleReason.FUNCTION)
+        case Refusal.ACCOUNT_CONCURRENCY | Refusal.START_RATE:
             return TooManyRequestsException(reason=ThrottleReason.ACCOUNT)
         case Refusal.UNPLACEABLE:
             return ResourceNotReadyException(refused.message)

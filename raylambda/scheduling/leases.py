@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from raylambda.fleet.driver import FleetDriver
-from raylambda.hosts.placing import Lease
-from raylambda.model.errors import TooManyRequestsException
+from raylambda.hosts.placing import Lease, PlacementRefused, Refusal
+from raylambda.model.errors import ThrottleReason
 from raylambda.model.function import FunctionKey
 from raylambda.model.invocation import Target
 from raylambda.scheduling.admission import Admission
+
+_THROTTLED = {
+    ThrottleReason.FUNCTION: (
+        Refusal.FUNCTION_CONCURRENCY,
+        "As many invocations run as the function has reserved concurrency.",
+    ),
+    ThrottleReason.ACCOUNT: (
+        Refusal.ACCOUNT_CONCURRENCY,
+        "As many invocations run as functions without reserved concurrency may have together.",
+    ),
+}
 
 
 class Leases:
@@ -21,7 +32,7 @@ class Leases:
     async def lease(self, target: Target) -> Lease:
         reason = self._admission.admit(target.key)
         if reason is not None:
-            raise TooManyRequestsException(reason=reason)
+            raise PlacementRefused(*_THROTTLED[reason])
         try:
             lease = await self._fleet.place(target.version)
         except BaseException:

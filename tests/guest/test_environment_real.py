@@ -332,7 +332,7 @@ async def test_an_idle_environment_whose_jail_is_killed_is_told(host: Host) -> N
 
 async def process_1(host: Host, environment_id: str) -> int:
     described: Any = await host.describe()
-    (guest,) = [item["guest"] for item in described["environments"] if item["environment_id"] == environment_id]
+    (guest,) = [item["guest"] for item in described if item["environment_id"] == environment_id]
     return int(guest["process_1"])
 
 

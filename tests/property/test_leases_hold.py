@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from raylambda.hosts.placing import Lease, PlacementRefused
 from raylambda.hosts.ports import HostNotMade
 from raylambda.model.environment import StartEnvironment, StartRefused
-from raylambda.model.errors import TooManyRequestsException
 from raylambda.model.function import FunctionKey
 from raylambda.model.invocation import Target
 from raylambda.testing.hosts import FakeCluster
@@ -110,7 +109,7 @@ class Callers:
             if error is None:
                 self.held.append((key, taker.result()))
             else:
-                assert isinstance(error, TooManyRequestsException | PlacementRefused), error
+                assert isinstance(error, PlacementRefused), error
 
     def check(self) -> None:
         """Every unit is a lease that is held, or a caller that waits for one (or has not had the turn to learn its end)."""

@@ -1,17 +1,23 @@
-"""Why a function gets what it gets: its environments with their stories, who waits and for what, who was refused."""
+"""Why a function gets what it gets: its environments with their stories, who waits, who was refused, and what ended."""
 
 from __future__ import annotations
 
 from typing import Any, get_args
 
 from raylambda.fleet.events import (
+    BootEnvironment,
     CreateHost,
     EnvironmentFailed,
     EnvironmentGone,
+    FleetCommand,
     FleetEvent,
+    HostDied,
     HostFailed,
     HostReady,
+    PlacementAbandoned,
     RefusePlacement,
+    StopEnvironment,
+    VersionRetired,
 )
 from raylambda.fleet.explain import CAUSES
 from raylambda.model.ray_options import RayOptions
@@ -88,7 +94,7 @@ def test_only_the_function_itself_is_told_of() -> None:
     [environment] = explained(fleet)["environments"]
 
     assert environment["state"] == "idle"
-    nothing: dict[str, Any] = {"environments": [], "waiting": [], "refusals": []}
+    nothing: dict[str, Any] = {"environments": [], "waiting": [], "refusals": [], "ended": []}
     assert explained(fleet, ("210987654321", "us-east-1", "hello")) == nothing
     assert explained(fleet, (*KEY[:2], "never-was")) == nothing
 
@@ -213,3 +219,163 @@ def test_a_function_that_waits_no_longer_is_not_told_to_wait() -> None:
     fleet.tell(HostReady(only(commands, CreateHost).host_id, "node-1", 1024))
 
     assert why(fleet) == "Environments that start: 1."
+
+
+def ended(fleet: ToldFleet, name: str = "hello") -> list[str]:
+    """Why the function lost its environments, oldest first."""
+    return [one["why"] for one in explained(fleet, (*KEY[:2], name))["ended"]]
+
+
+def stopped_as_told(fleet: ToldFleet, commands: list[FleetCommand]) -> None:
+    for command in commands:
+        if isinstance(command, StopEnvironment):
+            fleet.tell(EnvironmentGone(command.environment_id))
+
+
+def test_an_environment_that_ended_leaves_its_story() -> None:
+    fleet = ToldFleet(idle_timeout_s=600)
+    host_id = fleet.a_host()
+    lease = fleet.lease()
+    fleet.give_back(lease)
+    commands = fleet.wait(600)
+    assert explained(fleet)["ended"] == []
+
+    fleet.now += 1
+    stopped_as_told(fleet, commands)
+
+    explanation: dict[str, Any] = fleet.fleet.explain(KEY, 1_000.0)
+    [past] = explanation["ended"]
+    story = past.pop("story")
+    assert past == {
+        "environment_id": lease.environment_id,
+        "version": "$LATEST",
+        "host_id": host_id,
+        "at": 1_601.0,
+        "why": "idle for too long",
+    }
+    assert story[-2:] == [
+        {"at": 1_600.0, "cause": "time went by", "from": "idle", "to": "stopping"},
+        {"at": 1_601.0, "cause": "an environment was gone", "from": "stopping", "to": "gone"},
+    ]
+
+
+def test_room_for_another_function_is_why_an_environment_ended() -> None:
+    fleet = ToldFleet()
+    fleet.a_host(memory_mb=128)
+
+    _, commands = fleet.request(a_version(name="other"))
+    stopped_as_told(fleet, commands)
+
+    assert ended(fleet) == ["room was made for another function"]
+    assert ended(fleet, "other") == []
+
+
+def test_a_lost_host_is_why_all_its_environments_ended() -> None:
+    fleet = ToldFleet()
+    host_id = fleet.a_host()
+    fleet.lease()
+    fleet.lease()
+
+    fleet.tell(HostDied(host_id))
+
+    assert ended(fleet) == ["its host was lost", "its host was lost"]
+
+
+def test_a_failed_start_is_why_an_environment_ended() -> None:
+    fleet = ToldFleet()
+    fleet.a_host()
+
+    refuse(fleet, "broken", "no jail")
+
+    assert ended(fleet, "broken") == ["it did not start: no jail"]
+
+
+def test_a_changed_function_is_why_idle_and_busy_environments_ended() -> None:
+    fleet = ToldFleet()
+    fleet.a_host()
+    busy = fleet.lease()
+    fleet.give_back(fleet.lease())
+
+    stopped_as_told(fleet, fleet.tell(VersionRetired(KEY, frozenset())))
+    assert ended(fleet) == ["the function was changed"]
+    stopped_as_told(fleet, fleet.give_back(busy))
+
+    assert ended(fleet) == ["the function was changed"] * 2
+
+
+def test_a_call_that_spoilt_it_is_why_an_environment_ended() -> None:
+    fleet = ToldFleet()
+    fleet.a_host()
+
+    stopped_as_told(fleet, fleet.give_back(fleet.lease(), reusable=False))
+
+    assert ended(fleet) == ["a call left it unusable"]
+
+
+def test_an_environment_that_was_told_to_stop_did_not_end_by_itself_or_with_its_host() -> None:
+    fleet = ToldFleet(idle_timeout_s=600)
+    host_id = fleet.a_host()
+    lease = fleet.lease()
+    fleet.tell(EnvironmentGone(lease.environment_id))
+    assert ended(fleet) == ["it ended by itself"]
+
+    fleet.give_back(fleet.lease())
+    fleet.wait(600)
+    fleet.tell(HostDied(host_id))
+
+    assert ended(fleet)[1:] == ["idle for too long"]
+
+
+def test_a_place_that_nobody_waited_for_any_more_is_told_of() -> None:
+    fleet = ToldFleet()
+    fleet.a_host(memory_mb=128)
+    placement_id, _ = fleet.request(a_version(name="other"))
+
+    fleet.tell(PlacementAbandoned(placement_id))
+
+    assert ended(fleet, "other") == ["nobody waited for it any more"]
+
+
+def test_a_host_that_made_way_is_why_its_environments_ended() -> None:
+    fleet = ToldFleet()
+    fleet.a_host()
+    _, commands = fleet.request(a_version(name="other", ray_options=RayOptions(num_gpus=1)))
+
+    failed = HostFailed(only(commands, CreateHost).host_id, "no room", unplaceable=False)
+    stopped_as_told(fleet, fleet.tell(failed))
+
+    assert ended(fleet) == ["its host made way for functions with other Ray options"]
+
+
+def test_the_ended_environments_that_are_kept_are_bounded_per_function_and_in_all() -> None:
+    fleet = ToldFleet()
+    fleet.a_host(memory_mb=4096)
+    for number in range(30):
+        refuse(fleet, "often", f"failure {number}")
+    assert ended(fleet, "often") == [f"it did not start: failure {number}" for number in range(10, 30)]
+
+    for number in range(500):
+        refuse(fleet, f"function-{number}", "no jail")
+
+    assert ended(fleet, "often") == []
+    assert len(ended(fleet, "function-0")) == 1
+
+
+def test_a_function_is_told_of_while_it_runs_or_waits_and_once_something_was_refused_or_ended() -> None:
+    fleet = ToldFleet()
+    assert not fleet.fleet.tells_of(KEY)
+
+    _, commands = fleet.request()
+    assert fleet.fleet.tells_of(KEY)
+    host_id = only(commands, CreateHost).host_id
+    [start] = fleet.tell(HostReady(host_id, "node-1", 1024))
+    assert isinstance(start, BootEnvironment)
+    fleet.ready(start)
+    assert fleet.fleet.tells_of(KEY)
+    fleet.tell(HostDied(host_id))
+    assert fleet.fleet.tells_of(KEY)
+
+    _, commands = fleet.request(a_version(name="gpu", ray_options=RayOptions(num_gpus=1)))
+    fleet.tell(HostFailed(only(commands, CreateHost).host_id, "no GPU", unplaceable=True))
+    assert fleet.fleet.tells_of((*KEY[:2], "gpu"))
+    assert not fleet.fleet.tells_of((*KEY[:2], "never-was"))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from raylambda.hosts.listener import HostListener
-from raylambda.hosts.ports import HostSize
-from raylambda.model.environment import EnvironmentExited, HostFacts, LogLines
-from raylambda.testing.hosts import FakeHost, Script
+from raylambda.hosts.ports import Host, HostSize
+from raylambda.model.environment import EnvironmentExited, HostEvent, HostFacts, LogLines
+from raylambda.testing.hosts import FakeCluster, FakeHost, Script
 from tests.waiting import reached
 
 pytestmark = pytest.mark.anyio
@@ -24,6 +25,19 @@ class Heard:
         self.logs: list[LogLines] = []
         self.exits: list[str] = []
         self.listener = HostListener(self.logs.append, self.host, self.exits.append, silence_s)
+
+
+class SlowCluster(FakeCluster):
+    """Its hosts take for ever to shut down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+
+    async def release_host(self, host: Host) -> Sequence[HostEvent]:
+        self.asked.set()
+        await asyncio.Event().wait()
+        return ()
 
 
 def lines(text: str) -> LogLines:
@@ -61,24 +75,28 @@ async def test_listening_ends_when_the_host_says_nothing_for_too_long() -> None:
         await heard.listener.listen()
 
 
-async def test_after_stop_what_was_asked_for_is_still_heard_and_nothing_more() -> None:
+async def test_after_its_release_what_the_host_was_asked_for_is_still_heard_and_nothing_more() -> None:
     heard = Heard(poll_s=3600.0)
     listening = asyncio.ensure_future(heard.listener.listen())
     await asyncio.sleep(0)
 
-    heard.listener.stop()
+    releasing = asyncio.ensure_future(heard.listener.release(cluster := SlowCluster()))
+    await cluster.asked.wait()
     heard.host.emit(lines("asked for"))
-
     async with asyncio.timeout(5):
         await listening
     heard.host.emit(lines("not asked for"))
+
     assert heard.logs == [lines("asked for")]
+    assert not releasing.done()
+    releasing.cancel()
 
 
-async def test_last_words_are_heard() -> None:
-    heard = Heard()
+async def test_the_last_words_of_a_released_host_are_heard() -> None:
+    heard, cluster = Heard(), FakeCluster()
     heard.host.emit(lines("farewell"))
 
-    await heard.listener.hear(heard.host.shut_down())
+    await heard.listener.release(cluster)
 
     assert heard.logs == [lines("farewell")]
+    assert cluster.released == ["h1"]

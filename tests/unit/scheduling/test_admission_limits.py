@@ -141,3 +141,19 @@ def test_the_throttles_of_the_accounts_limit_are_counted_for_the_function_that_m
     assert admission.explain(G)["throttles"] == {"ConcurrentInvocationLimitExceeded": 1}
     assert admission.explain(F)["throttles"] == {}
     assert admission.explain(G)["in_use"] == 1
+
+
+def test_a_function_is_told_of_while_units_are_out_and_once_a_limit_refused_it() -> None:
+    admission = Admission(limit=1)
+    assert not admission.tells_of(F)
+    admission.admit(F)
+    assert admission.tells_of(F)
+    assert not admission.tells_of(G)
+
+    admission.admit(G)
+    admission.give_back(F)
+
+    assert not admission.tells_of(F)
+    assert admission.tells_of(G)
+    admission.forget(G)
+    assert not admission.tells_of(G)

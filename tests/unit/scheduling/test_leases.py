@@ -8,7 +8,6 @@ import pytest
 
 from raylambda.hosts.placing import PlacementRefused, Refusal
 from raylambda.hosts.ports import Unplaceable
-from raylambda.model.errors import TooManyRequestsException
 from raylambda.model.invocation import Target
 from tests.builders import a_version
 from tests.unit.scheduling.platform_on_fakes import KEY, a_platform
@@ -47,14 +46,18 @@ async def test_giving_back_a_second_time_changes_nothing() -> None:
         assert platform.environments() == {"leased": 1}
 
 
-async def test_without_a_unit_no_environment_is_asked_for() -> None:
-    async with a_platform() as platform:
-        platform.admission.reserve(KEY, 0)
+@pytest.mark.parametrize(
+    ("limit", "reserved", "refusal"),
+    [(1000, 0, Refusal.FUNCTION_CONCURRENCY), (0, None, Refusal.ACCOUNT_CONCURRENCY)],
+)
+async def test_without_a_unit_no_environment_is_asked_for(limit: int, reserved: int | None, refusal: Refusal) -> None:
+    async with a_platform(limit=limit) as platform:
+        platform.admission.reserve(KEY, reserved)
 
-        with pytest.raises(TooManyRequestsException) as error:
+        with pytest.raises(PlacementRefused) as error:
             await platform.leases.lease(a_target())
 
-        assert error.value.reason == "ReservedFunctionConcurrentInvocationLimitExceeded"
+        assert error.value.refusal is refusal
         assert platform.environments() == {}
 
 
