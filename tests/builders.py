@@ -20,11 +20,11 @@ OWN_PYTHON = "python{}.{}".format(*sys.version_info[:2])
 
 
 def a_zip(files: Mapping[str, str | bytes], mode: int = 0o755) -> bytes:
-    """A deployment package with these files; always the same bytes for the same files."""
+    """A deployment package with these files; always the same bytes for the same files, so it is not compressed."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
-            info = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
+            info = zipfile.ZipInfo(name)
             info.external_attr = mode << 16
             archive.writestr(info, content)
     return buffer.getvalue()
