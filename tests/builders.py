@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -12,22 +13,25 @@ from raylambda.model.function import FunctionRecord, FunctionVersion, State
 from raylambda.model.invocation import Call, Completion, Invocation, InvocationResult
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
+KEY = (ACCOUNT, REGION, "hello")
 ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:hello"
+REQUEST_ID = "8f507cfc-0000-4000-8000-000000000001"
+OWN_PYTHON = "python{}.{}".format(*sys.version_info[:2])
 
 
 def a_zip(files: Mapping[str, str | bytes], mode: int = 0o755) -> bytes:
-    """A deployment package with these files; always the same bytes for the same files."""
+    """A deployment package with these files; always the same bytes for the same files, so it is not compressed."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
-            info = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
+            info = zipfile.ZipInfo(name)
             info.external_attr = mode << 16
             archive.writestr(info, content)
     return buffer.getvalue()
 
 
 def a_version(**changes: Any) -> FunctionVersion:
-    """``$LATEST`` of a Python function, active."""
+    """``$LATEST`` of a function in the Python of the tests, active."""
     values: dict[str, Any] = {
         "account": ACCOUNT,
         "region": REGION,
@@ -35,11 +39,10 @@ def a_version(**changes: Any) -> FunctionVersion:
         "version": "$LATEST",
         "generation": "g1",
         "state": State.ACTIVE,
-        "runtime": "python3.11",
+        "runtime": OWN_PYTHON,
         "handler": "app.handler",
         "code_sha256": "0" * 64,
         "code_size": 200,
-        "log_group": "/aws/lambda/hello",
     }
     return FunctionVersion(**{**values, **changes})
 
@@ -63,25 +66,23 @@ def a_call(payload: bytes = b"{}", **changes: Any) -> Call:
         "region": REGION,
         "name": "hello",
         "qualifier": None,
-        "request_id": "request-1",
+        "request_id": "r1",
     }
     return Call(**{**values, "payload": payload, **changes})
 
 
 def an_invocation(payload: bytes = b'{"a":1}', **changes: Any) -> Invocation:
-    """The same on its way to an environment."""
-    values: dict[str, Any] = {"request_id": "8f5a2b64-51c5-4a8c-9d21-0f7f1a6c1c11", "invoked_arn": ARN}
+    """The same on its way to an environment; it asks for the end of the log."""
+    values: dict[str, Any] = {"request_id": REQUEST_ID, "invoked_arn": ARN, "tail": True}
     return Invocation(**{**values, "payload": payload, **changes})
 
 
-def a_start(
-    environment_id: str = "environment-1", version: FunctionVersion | None = None, **changes: Any
-) -> StartEnvironment:
+def a_start(environment_id: str = "e1", version: FunctionVersion | None = None, **changes: Any) -> StartEnvironment:
     """The order to start an environment; without ``package`` the node must have the code already."""
     values: dict[str, Any] = {"version": version or a_version(), "log_stream": f"2027/01/15/[$LATEST]{environment_id}"}
     return StartEnvironment(environment_id, **{**values, **changes})
 
 
-def a_completion(payload: bytes = b"null", function_error: str | None = None) -> Completion:
-    """A call that ``$LATEST`` has run."""
-    return Completion(InvocationResult(payload, function_error), "$LATEST")
+def a_completion(payload: bytes = b"null", function_error: str | None = None, **changes: Any) -> Completion:
+    """A call that ``$LATEST`` has run; ``changes`` are those of its result."""
+    return Completion(InvocationResult(payload, function_error, **changes), "$LATEST")

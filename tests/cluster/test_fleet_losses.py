@@ -8,8 +8,6 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,34 +17,23 @@ import ray
 from ray.actor import ActorHandle
 from ray.cluster_utils import Cluster
 
-from raylambda.fleet.driver import FleetDriver
-from raylambda.fleet.environment_orders import EnvironmentOrders
-from raylambda.fleet.fleet import Fleet
-from raylambda.fleet.host_keeper import HostKeeper
-from raylambda.fleet.policy import FixedIdleTime, FleetPolicy
-from raylambda.hosts.directory import HostDirectory
-from raylambda.hosts.listener import HostListener
+from raylambda.fleet.policy import FleetPolicy
 from raylambda.hosts.ports import HostSize
 from raylambda.hosts.ray_hosts import RayCluster
 from raylambda.hosts.ray_options import HostSizing
 from raylambda.hosts.ray_packages import RayPackages
 from raylambda.model.clock import SystemClock
 from raylambda.model.errors import ServiceException
-from raylambda.model.function import FunctionRecord
-from raylambda.model.invocation import Call, Completion
+from raylambda.model.invocation import Completion
 from raylambda.node.host_actor import HostActor
 from raylambda.node.host_parts import HostSettings
-from raylambda.scheduling.admission import Admission
-from raylambda.scheduling.invoker import Invoker
-from raylambda.scheduling.leases import Leases
-from raylambda.scheduling.registry import Registry
 from raylambda.testing.codestore import MemoryCodeStore
-from tests.builders import a_version, a_zip
+from raylambda.testing.scheduling import Scheduling
+from tests.builders import a_call, a_record, a_version, a_zip
 from tests.waiting import reached
 
 pytestmark = [pytest.mark.anyio, pytest.mark.cluster, pytest.mark.timeout(300)]
 
-KEY = ("123456789012", "us-east-1", "hello")
 FUNCTION = """
 import time
 
@@ -66,24 +53,11 @@ def cluster() -> Iterator[Cluster]:
     cluster.shutdown()
 
 
-class NothingToFollow:
-    async def caught_up(self) -> None:
-        return None
-
-
-@dataclass
-class Platform:
-    invoker: Invoker
-    admission: Admission
-    fleet: Fleet
-    directory: HostDirectory
-
+class Platform(Scheduling):
     async def call(self, seconds: float) -> Completion:
-        return await self.invoker.invoke(
-            Call("123456789012", "us-east-1", "hello", None, str(uuid4()), str(seconds).encode())
-        )
+        return await self.invoker.invoke(a_call(str(seconds).encode(), request_id=str(uuid4())))
 
-    def hosts(self) -> list[dict[str, Any]]:
+    def described(self) -> list[dict[str, Any]]:
         hosts: list[dict[str, Any]] = self.fleet.describe()["hosts"]  # type: ignore[assignment]
         return hosts
 
@@ -104,33 +78,21 @@ async def a_platform(state_dir: Path) -> AsyncIterator[Platform]:
         actor: ActorHandle[Any] = actor_class.options(**options).remote(settings)
         return actor
 
-    clock, registry, admission = SystemClock(), Registry(), Admission()
-    fleet = Fleet(FleetPolicy(host_retry_s=1.0), FixedIdleTime(600.0), lambda: uuid4().hex)
-    ray_cluster = RayCluster(make_actor, HostSizing(memory_mb=1024), creation_limit_s=30.0)
-    directory = HostDirectory()
-    keeper = HostKeeper(ray_cluster, directory, partial(HostListener, lambda lines: None))
-    driver = FleetDriver(fleet, keeper, EnvironmentOrders(directory, RayPackages(store.get), clock), clock)
-    registry.put(FunctionRecord(*KEY, {"$LATEST": version}))
-    await driver.open()
-    try:
-        invoker = Invoker(NothingToFollow(), registry, Leases(admission, driver), directory)
-        yield Platform(invoker, admission, fleet, directory)
-    finally:
-        await driver.close()
+    cluster = RayCluster(make_actor, HostSizing(memory_mb=1024), creation_limit_s=30.0)
+    platform = Platform(cluster, RayPackages(store.get), SystemClock(), FleetPolicy(host_retry_s=1.0))
+    async with platform.running(a_record(version)):
+        yield platform
 
 
 async def eight_calls_on_two_hosts(platform: Platform) -> list[asyncio.Future[Completion]]:
     calls = [asyncio.ensure_future(platform.call(8.0)) for _ in range(8)]
-    await reached(lambda: sum(platform.leased(host) for host in platform.hosts()) == 8)
-    assert [platform.leased(host) for host in platform.hosts()] == [4, 4]
+    await reached(lambda: sum(platform.leased(host) for host in platform.described()) == 8)
+    assert [platform.leased(host) for host in platform.described()] == [4, 4]
     return calls
 
 
 async def nothing_leaked(platform: Platform) -> None:
-    platform.admission.check()
-    platform.fleet.check()
-    assert platform.admission.units(KEY) == 0
-    assert sum(platform.leased(host) for host in platform.hosts()) == 0
+    assert platform.is_settled()
     assert (await platform.call(0)).result.payload == b"0"
 
 
@@ -138,9 +100,9 @@ async def test_a_killed_host_fails_only_the_calls_that_ran_on_it(cluster: Cluste
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
     async with a_platform(tmp_path) as platform:
         calls = await eight_calls_on_two_hosts(platform)
-        assert len({host["node_id"] for host in platform.hosts()}) == 2
+        assert len({host["node_id"] for host in platform.described()}) == 2
 
-        os.kill(next(iter(platform.directory)).facts.pid, signal.SIGKILL)
+        os.kill(next(iter(platform.hosts)).facts.pid, signal.SIGKILL)
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
 
         assert sum(isinstance(outcome, ServiceException) for outcome in outcomes) == 4
@@ -154,14 +116,14 @@ async def test_a_lost_node_fails_only_the_calls_that_ran_on_it(cluster: Cluster,
     nodes = {node.node_id: node for node in (cluster.add_node(num_cpus=1) for _ in range(2))}
     async with a_platform(tmp_path) as platform:
         calls = await eight_calls_on_two_hosts(platform)
-        lost = nodes.pop(platform.hosts()[0]["node_id"])
+        lost = nodes.pop(platform.described()[0]["node_id"])
 
         cluster.remove_node(lost, allow_graceful=False)
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
 
         assert sum(isinstance(outcome, ServiceException) for outcome in outcomes) == 4
         assert sum(isinstance(outcome, Completion) for outcome in outcomes) == 4
-        await reached(lambda: {host["node_id"] for host in platform.hosts()} - {""} == set(nodes))
+        await reached(lambda: {host["node_id"] for host in platform.described()} - {""} == set(nodes))
         await nothing_leaked(platform)
     for node in nodes.values():
         cluster.remove_node(node)

@@ -14,10 +14,10 @@ from uuid import uuid4
 import pytest
 
 from raylambda.hosts.ports import Cluster, Host, HostClass, HostLost, NoSuchEnvironment
-from raylambda.model.environment import StartEnvironment
 from raylambda.model.function import FunctionVersion
-from raylambda.model.invocation import Invocation, InvocationResult
+from raylambda.model.invocation import InvocationResult
 from raylambda.model.ray_options import RayOptions
+from tests.builders import a_start, an_invocation
 
 DEFAULT = HostClass("default", RayOptions())
 WITHIN_S = 30.0
@@ -47,16 +47,14 @@ class HostContract:
 
     async def an_environment(self, driver: Driver, host: Host) -> str:
         environment_id = uuid4().hex
-        start = StartEnvironment(
-            environment_id, driver.version(), f"2027/01/15/[$LATEST]{environment_id}", driver.package()
-        )
+        start = a_start(environment_id, driver.version(), package=driver.package())
         started = await host.start(start, "start hello:$LATEST")
         assert started.environment_id == environment_id
         assert started.init_ok
         return environment_id
 
     async def do(self, host: Host, environment_id: str, what: str) -> InvocationResult:
-        invocation = Invocation(str(uuid4()), json.dumps({"do": what}).encode(), "arn:aws:lambda:r:a:function:hello")
+        invocation = an_invocation(json.dumps({"do": what}).encode(), request_id=str(uuid4()))
         return await host.invoke(environment_id, invocation, "hello:$LATEST")
 
     async def test_a_host_has_the_asked_id_and_size(self, driver: Driver) -> None:

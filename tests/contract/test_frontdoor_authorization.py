@@ -17,8 +17,9 @@ from raylambda.model.errors import AccessDeniedException
 from raylambda.model.principal import Principal
 from raylambda.services.lambda_.table import OPERATIONS, OWN_OPERATIONS
 from raylambda.services.protocol.operation import Operation
+from raylambda.testing.calls import RecordingQueue, ScriptedInvoker
 from tests.builders import a_zip
-from tests.plugins.frontdoor import ACCOUNT, RecordingQueue, ScriptedInvoker, Served, a_front_door, serving
+from tests.plugins.frontdoor import ACCOUNT, Served, a_front_door, serving
 
 REGION = "us-east-1"
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:hello"

@@ -12,9 +12,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from raylambda.model.errors import TooManyRequestsException
-from raylambda.model.invocation import Call, InvocationResult
-from tests.builders import a_zip
-from tests.plugins.frontdoor import OTHER_KEY, RecordingQueue, ScriptedInvoker, Served
+from raylambda.testing.calls import RecordingQueue, ScriptedInvoker
+from tests.builders import a_completion, a_zip
+from tests.plugins.frontdoor import OTHER_KEY, Served
 
 ROLE = "arn:aws:iam::123456789012:role/worker"
 PACKAGE = a_zip({"app.py": "def handler(event, context):\n    return event\n"})
@@ -124,7 +124,7 @@ def test_an_operation_that_is_not_there_yet_says_so(shared_front_door: Served) -
 def test_a_synchronous_invocation(front_door: Served) -> None:
     invoker = front_door.door.invoker
     assert isinstance(invoker, ScriptedInvoker)
-    invoker.script = lambda call: InvocationResult(b'{"sum": 3}', log_tail=b"START\nEND\n")
+    invoker.play(a_completion(b'{"sum": 3}', log_tail=b"START\nEND\n"))
 
     answer = front_door.client().invoke(FunctionName="hello", Payload=b'{"a": 1}', LogType="Tail", Qualifier="live")
 
@@ -145,7 +145,7 @@ def test_a_synchronous_invocation(front_door: Served) -> None:
 def test_an_error_of_the_function_is_an_answer(front_door: Served) -> None:
     invoker = front_door.door.invoker
     assert isinstance(invoker, ScriptedInvoker)
-    invoker.script = lambda call: InvocationResult(b'{"errorMessage": "no"}', function_error="Unhandled")
+    invoker.play(a_completion(b'{"errorMessage": "no"}', function_error="Unhandled"))
 
     answer = front_door.client().invoke(FunctionName="hello")
 
@@ -181,12 +181,9 @@ def test_a_function_that_nobody_knows_is_refused_at_once(front_door: Served, kin
 
 
 def test_a_throttle_carries_its_reason(front_door: Served) -> None:
-    def throttled(call: Call) -> InvocationResult:
-        raise TooManyRequestsException(reason="ReservedFunctionConcurrentInvocationLimitExceeded")
-
     invoker = front_door.door.invoker
     assert isinstance(invoker, ScriptedInvoker)
-    invoker.script = throttled
+    invoker.play(TooManyRequestsException(reason="ReservedFunctionConcurrentInvocationLimitExceeded"))
     client = front_door.client()
 
     with pytest.raises(client.exceptions.TooManyRequestsException) as refused:

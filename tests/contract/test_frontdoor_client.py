@@ -12,7 +12,6 @@ import raylambda
 from raylambda.logs.writer import LogWriter
 from raylambda.model.clock import SystemClock
 from raylambda.model.environment import LogLines
-from raylambda.model.invocation import InvocationResult
 from raylambda.model.principal import Principal
 from raylambda.sdk import (
     Client,
@@ -24,8 +23,9 @@ from raylambda.sdk import (
     PlatformUnreachable,
 )
 from raylambda.store.engine import Database
-from tests.builders import a_zip
-from tests.plugins.frontdoor import ACCOUNT, KEY, ScriptedInvoker, Served, a_front_door, serving
+from raylambda.testing.calls import ScriptedInvoker
+from tests.builders import a_completion, a_zip
+from tests.plugins.frontdoor import ACCOUNT, KEY, Served, a_front_door, serving
 
 PACKAGE = a_zip({"app.py": "def handler(event, context):\n    return event\n"})
 SETTINGS = FunctionSettings(runtime="python3.11", handler="app.handler")
@@ -75,7 +75,7 @@ def test_invocations(client: Client, front_door: Served) -> None:
 
     answer = client.invoke("hello", b'{"a": [1]}')
     event = client.invoke("function:hello:live", b"1", invocation_type="Event")
-    invoker.script = lambda call: InvocationResult(b'{"errorMessage": "no"}', "Unhandled", b"END \xff\n")
+    invoker.play(a_completion(b'{"errorMessage": "no"}', "Unhandled", log_tail=b"END \xff\n"))
     failed = client.invoke("hello", tail=True)
 
     assert answer.json() == {"a": [1]}

@@ -21,12 +21,14 @@ from raylambda.frontdoor import bodies, server
 from raylambda.frontdoor.auth.keys import KeyRing
 from raylambda.frontdoor.auth.signature import AnyKey, SignatureCheck
 from raylambda.model.clock import SystemClock
-from raylambda.model.invocation import Call, Completion, InvocationResult
+from raylambda.model.invocation import Call, Completion
 from raylambda.model.limits import REQUEST_BYTES
 from raylambda.services.lambda_.context import S3Failure
 from raylambda.store.errors import StoreUnavailable
 from raylambda.telemetry.setup import set_up_logging
-from tests.plugins.frontdoor import ACCOUNT, ScriptedInvoker, Served, a_front_door, serving
+from raylambda.testing.calls import ScriptedInvoker
+from tests.builders import a_completion
+from tests.plugins.frontdoor import ACCOUNT, Served, a_front_door, serving
 
 INVOKE = "/2015-03-31/functions/hello/invocations"
 
@@ -292,14 +294,13 @@ def test_a_body_that_stalls_is_given_up(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_client_that_goes_away_does_not_cancel_its_invocation(tmp_path: Path) -> None:
     begun, gone, ended = threading.Event(), threading.Event(), threading.Event()
 
-    class Slow(ScriptedInvoker):
-        async def invoke(self, call: Call) -> Completion:
-            begun.set()
-            await asyncio.to_thread(gone.wait, 30)
-            ended.set()
-            return Completion(InvocationResult(b"1"), "$LATEST")
+    async def slowly(_call: Call) -> Completion:
+        begun.set()
+        await asyncio.to_thread(gone.wait, 30)
+        ended.set()
+        return a_completion(b"1")
 
-    door = a_front_door(tmp_path, invoker=Slow(), authenticator=AnyKey(ACCOUNT, "us-east-1"))
+    door = a_front_door(tmp_path, invoker=ScriptedInvoker(slowly), authenticator=AnyKey(ACCOUNT, "us-east-1"))
     with serving(door) as served:
         with a_socket(served) as peer:
             peer.sendall(f"POST {INVOKE} HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{{}}".encode())
@@ -315,12 +316,9 @@ class BrokenQueue:
 
 
 def test_a_failure_of_ours_says_nothing_about_itself(tmp_path: Path) -> None:
-    def fail(call: Call) -> InvocationResult:
-        raise RuntimeError("secret-detail")
-
     door = a_front_door(
         tmp_path,
-        invoker=ScriptedInvoker(fail),
+        invoker=ScriptedInvoker(RuntimeError("secret-detail")),
         queue=BrokenQueue(),
         authenticator=AnyKey(ACCOUNT, "us-east-1"),
     )

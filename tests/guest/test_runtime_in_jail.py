@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from raylambda.model.function import FunctionVersion, State
+from raylambda.model.function import FunctionVersion
 from raylambda.node.runtimes import nodejs, python
 from raylambda.node.runtimes.catalog import Catalog
 from raylambda.node.runtimes.interpreters import SearchPlaces, base_interpreter
@@ -20,6 +20,7 @@ from raylambda.node.runtimes.python_packages import prepare
 from raylambda.node.sandbox.contract import GuestSpec, RuntimeCommand, Sandbox
 from raylambda.node.sandbox.limits.cgroups import find_limits
 from raylambda.node.sandbox.process_isolation import ProcessSandbox
+from tests.builders import OWN_PYTHON, a_version
 from tests.guest.scripted_host import Event, Outcome, ScriptedHost
 
 pytestmark = [pytest.mark.anyio, pytest.mark.jail]
@@ -27,7 +28,6 @@ pytestmark = [pytest.mark.anyio, pytest.mark.jail]
 CATALOG = Catalog({}, SearchPlaces.of_this_node(os.environ), Path("/nowhere"))
 PYTHONS = [name for name in python.RUNTIMES if CATALOG.interpreter(name)]
 NODES = [name for name in nodejs.RUNTIMES if CATALOG.interpreter(name)]
-OWN = "python{}.{}".format(*base_interpreter().version)
 
 PYTHON_SOURCE = """
 import os, sys
@@ -66,22 +66,6 @@ def a_tree(folder: Path, files: Mapping[str, str]) -> Path:
     return tree
 
 
-def a_version(runtime: str, **environment: str) -> FunctionVersion:
-    return FunctionVersion(
-        account="123456789012",
-        region="us-east-1",
-        name="f",
-        version="$LATEST",
-        generation="g1",
-        state=State.ACTIVE,
-        runtime=runtime,
-        handler="app.handler",
-        code_sha256="0" * 64,
-        code_size=1,
-        environment=environment,
-    )
-
-
 async def outcome_of(
     version: FunctionVersion, tree: Path, sandbox: Sandbox, catalog: Catalog = CATALOG, view: View = View.JAIL
 ) -> Outcome:
@@ -107,7 +91,7 @@ async def outcome_of(
 async def test_python_runs_in_the_jail(runtime: str, jail_sandbox: Sandbox, tmp_path: Path) -> None:
     tree = a_tree(tmp_path, {"app.py": PYTHON_SOURCE})
 
-    outcome = await outcome_of(a_version(runtime), tree, jail_sandbox)
+    outcome = await outcome_of(a_version(runtime=runtime), tree, jail_sandbox)
 
     value = json.loads(outcome.answers[0].body)
     assert value == {
@@ -124,7 +108,7 @@ async def test_python_runs_in_the_jail(runtime: str, jail_sandbox: Sandbox, tmp_
 async def test_node_runs_in_the_jail(runtime: str, jail_sandbox: Sandbox, tmp_path: Path) -> None:
     tree = a_tree(tmp_path, {"app.js": NODE_SOURCE})
 
-    outcome = await outcome_of(a_version(runtime), tree, jail_sandbox)
+    outcome = await outcome_of(a_version(runtime=runtime), tree, jail_sandbox)
 
     value = json.loads(outcome.answers[0].body)
     assert value == {
@@ -141,14 +125,14 @@ async def test_node_runs_in_the_jail(runtime: str, jail_sandbox: Sandbox, tmp_pa
 async def test_a_bootstrap_of_its_own_runs_in_the_jail(runtime: str, jail_sandbox: Sandbox, tmp_path: Path) -> None:
     tree = a_tree(tmp_path, {"bootstrap": PROVIDED_SOURCE})
 
-    outcome = await outcome_of(a_version(runtime), tree, jail_sandbox)
+    outcome = await outcome_of(a_version(runtime=runtime), tree, jail_sandbox)
 
     assert outcome.answers[0].body == b'"from bash"'
     assert outcome.stdout == "said\n"
     assert outcome.exit_status == 4
 
 
-@pytest.mark.parametrize(("runtime", "arguments"), [(OWN, 3), *((node, 6) for node in NODES)])
+@pytest.mark.parametrize(("runtime", "arguments"), [(OWN_PYTHON, 3), *((node, 6) for node in NODES)])
 async def test_a_wrapper_runs_ahead_of_the_runtime(
     runtime: str, arguments: int, jail_sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -157,7 +141,7 @@ async def test_a_wrapper_runs_ahead_of_the_runtime(
         "app.py": "import os\ndef handler(event, context):\n    return os.environ['FROM_WRAPPER']\n",
         "app.js": "exports.handler = async () => process.env.FROM_WRAPPER;\n",
     }
-    version = a_version(runtime, AWS_LAMBDA_EXEC_WRAPPER="/var/task/wrap")
+    version = a_version(runtime=runtime, environment={"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrap"})
 
     outcome = await outcome_of(version, a_tree(tmp_path, files), jail_sandbox)
 
@@ -166,7 +150,7 @@ async def test_a_wrapper_runs_ahead_of_the_runtime(
 
 
 async def test_a_wrapper_that_is_not_there_ends_with_127(jail_sandbox: Sandbox, tmp_path: Path) -> None:
-    version = a_version(OWN, AWS_LAMBDA_EXEC_WRAPPER="/opt/absent")
+    version = a_version(environment={"AWS_LAMBDA_EXEC_WRAPPER": "/opt/absent"})
 
     outcome = await outcome_of(version, a_tree(tmp_path, {"app.py": PYTHON_SOURCE}), jail_sandbox)
 
@@ -182,7 +166,7 @@ async def test_boto3_is_importable_and_our_own_environment_is_not(jail_sandbox: 
         "    return [boto3.__file__, boto3.Session().get_available_services() != [], importlib.util.find_spec('ray')]\n"
     )
 
-    outcome = await outcome_of(a_version(OWN), a_tree(tmp_path, {"app.py": source}), jail_sandbox, catalog)
+    outcome = await outcome_of(a_version(), a_tree(tmp_path, {"app.py": source}), jail_sandbox, catalog)
 
     assert json.loads(outcome.answers[0].body) == ["/var/runtime/boto3/__init__.py", True, None]
 
@@ -193,12 +177,12 @@ async def test_the_dynamic_linker_finds_the_functions_libraries(jail_sandbox: Sa
     (tree / "lib").mkdir()
     shutil.copy(_mathematics(), tree / "lib" / "libown.so")
 
-    outcome = await outcome_of(a_version(OWN), tree, jail_sandbox)
+    outcome = await outcome_of(a_version(), tree, jail_sandbox)
 
     assert outcome.answers[0].body == b"true"
 
 
-@pytest.mark.parametrize("runtime", [OWN, *NODES, "provided"])
+@pytest.mark.parametrize("runtime", [OWN_PYTHON, *NODES, "provided"])
 async def test_without_a_jail_the_same_runs_in_the_nodes_own_places(runtime: str, tmp_path: Path) -> None:
     files = {
         "app.py": "import os\ndef handler(event, context):\n    print('said')\n    return [os.getcwd(), __file__]\n",
@@ -208,7 +192,7 @@ async def test_without_a_jail_the_same_runs_in_the_nodes_own_places(runtime: str
     tree = a_tree(tmp_path, files)
     sandbox = ProcessSandbox(find_limits(tmp_path / "state"), tmp_path / "state")
 
-    outcome = await outcome_of(a_version(runtime), tree, sandbox, view=View.PLAIN)
+    outcome = await outcome_of(a_version(runtime=runtime), tree, sandbox, view=View.PLAIN)
     await sandbox.close()
 
     name = "app.js" if runtime in NODES else "app.py"

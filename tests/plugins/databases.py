@@ -13,8 +13,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 from uuid import uuid4
@@ -23,6 +23,7 @@ import psycopg
 import pytest
 
 from raylambda.store.engine import Database, migrate, open_engine
+from tests.waiting import until
 
 _READY_S = 60.0
 
@@ -94,15 +95,17 @@ class PostgresqlServer:
             connection.execute(statement)
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + _READY_S
-        while process.poll() is None and time.monotonic() < deadline:
-            try:
-                psycopg.connect(self._url("postgres")).close()
-            except psycopg.OperationalError:
-                time.sleep(0.05)
-            else:
-                return
-        raise RuntimeError(f"PostgreSQL did not start:\n{(self._directory / 'log').read_text()}")
+        with suppress(TimeoutError):
+            until(lambda: self._answers() or process.poll() is not None, _READY_S)
+        if not self._answers():
+            raise RuntimeError(f"PostgreSQL did not start:\n{(self._directory / 'log').read_text()}")
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self._url("postgres")).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -163,6 +166,13 @@ def _running_server() -> Iterator[PostgresqlServer]:
             server.stop()
 
 
+def migrated(url: str = "sqlite://") -> Database:
+    """The database of this URL, otherwise one in memory, at the newest schema."""
+    engine = open_engine(url)
+    migrate(engine)
+    return Database(engine)
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of an empty database of the test's own."""
@@ -178,8 +188,6 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """A migrated database of the test's own."""
-    engine = open_engine(database_url)
-    migrate(engine)
-    database = Database(engine)
+    database = migrated(database_url)
     yield database
     database.close()

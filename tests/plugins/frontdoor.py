@@ -1,12 +1,12 @@
-"""A front door for tests: real HTTP on loopback, real SQLite, and a scripted invoker instead of a cluster."""
+"""A front door for tests: real HTTP on loopback, real SQLite, and a scripted invoker instead of a cluster, to which the function ``nobody`` does not exist."""
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,52 +22,19 @@ from raylambda.frontdoor.front_door import FrontDoorParts
 from raylambda.frontdoor.server import make_server
 from raylambda.logs.reader import LogReader
 from raylambda.model.clock import SystemClock
-from raylambda.model.errors import ResourceNotFoundException
-from raylambda.model.invocation import Call, Completion, InvocationResult
 from raylambda.model.principal import Principal
 from raylambda.services.lambda_.context import ControlParts, S3Failure
 from raylambda.settings import AccessKey
 from raylambda.store.changes import changes_since
 from raylambda.store.codestore import LocalCodeStore
-from raylambda.store.engine import Database, migrate, open_engine
+from raylambda.store.engine import Database
 from raylambda.store.functions import activate
+from raylambda.testing.calls import RecordingQueue, ScriptedInvoker
+from tests.plugins.databases import migrated
 
 ACCOUNT = "123456789012"
 KEY = AccessKey("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", ACCOUNT)
 OTHER_KEY = AccessKey("AKIDOTHER", "another-secret", "210987654321")
-
-
-@dataclass
-class ScriptedInvoker:
-    """Answers every call by ``script``; calls of ``nobody`` name no function."""
-
-    script: Callable[[Call], InvocationResult] = lambda call: InvocationResult(call.payload)
-    calls: list[Call] = field(default_factory=list)
-    checked: list[Call] = field(default_factory=list)
-
-    async def invoke(self, call: Call) -> Completion:
-        await self.check(call)
-        self.calls.append(call)
-        return Completion(self.script(call), "$LATEST")
-
-    async def check(self, call: Call) -> None:
-        if call.name == "nobody":
-            raise ResourceNotFoundException(
-                f"Function not found: arn:aws:lambda:{call.region}:{call.account}:function:nobody"
-            )
-        self.checked.append(call)
-
-
-@dataclass
-class RecordingQueue:
-    """Accepts every event and remembers it, and the thread in which it came."""
-
-    accepted: list[Call] = field(default_factory=list)
-    threads: set[int] = field(default_factory=set)
-
-    async def accept(self, call: Call) -> None:
-        self.accepted.append(call)
-        self.threads.add(threading.get_ident())
 
 
 class ActiveAtOnce:
@@ -95,9 +62,7 @@ async def a_status(_principal: Principal, _detail: bool, _function: str | None) 
 
 def a_front_door(home: Path, **changes: Any) -> FrontDoorParts:
     """Parts with defaults; each may be replaced, those of the control plane too."""
-    engine = open_engine(f"sqlite:///{home}/raylambda.db")
-    migrate(engine)
-    database = Database(engine)
+    database = migrated(f"sqlite:///{home}/raylambda.db")
     database.on_commit(ActiveAtOnce(database))
     clock = SystemClock()
     links = CodeLinks(b"link secret", clock)
@@ -106,7 +71,7 @@ def a_front_door(home: Path, **changes: Any) -> FrontDoorParts:
     parts = FrontDoorParts(
         database=database,
         control=replace(control, **own),
-        invoker=ScriptedInvoker(),
+        invoker=ScriptedInvoker(absent={"nobody"}),
         queue=RecordingQueue(),
         authenticator=SignatureCheck(KeyRing([KEY, OTHER_KEY]), clock),
         links=links,

@@ -36,8 +36,8 @@ from raylambda.fleet.policy import FixedIdleTime, FleetPolicy
 from raylambda.hosts.placing import Lease
 from raylambda.model.function import FunctionVersion
 from raylambda.model.ray_options import RayOptions
+from raylambda.testing.scheduling import environments_by_state
 from tests.builders import a_version
-from tests.unit.fleet.told_fleet import environments_by_state
 
 FUNCTIONS = (
     {"name": "small", "memory_mb": 128},

@@ -12,11 +12,12 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from sqlmodel import select
 
 from raylambda.store.changes import ABSENT_S, ChangeKind, changes_since, newest_change, record_change
-from raylambda.store.engine import Database, migrate, open_engine
+from raylambda.store.engine import Database
 from raylambda.store.following import ChangeFollower
 from raylambda.store.functions import StoredFunctions
 from raylambda.store.tables import FollowerRow, FunctionRow
 from raylambda.testing.clock import ManualClock
+from tests.plugins.databases import migrated
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 NAMES = st.sampled_from("abcde")
@@ -53,9 +54,7 @@ class Followers(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        engine = open_engine("sqlite://")
-        migrate(engine)
-        self.database = Database(engine)
+        self.database = migrated()
         self.clock = ManualClock()
         self.functions: dict[str, int | None] = {}
         self.writes = 0

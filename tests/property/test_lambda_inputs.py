@@ -16,7 +16,7 @@ from raylambda.services.protocol.dispatch import Answer
 from raylambda.services.protocol.operation import Operation
 from raylambda.services.protocol.wire import Wire
 from raylambda.store.changes import newest_change
-from raylambda.store.engine import Database, migrate, open_engine
+from tests.plugins.databases import migrated
 from tests.unit.services.lambda_.control_plane import ARN, ROLE, ControlPlane, a_function, labels_of, zip_member
 
 HANDLED = [row for row in (*OPERATIONS.values(), *OWN_OPERATIONS.values()) if row.handler is not None]
@@ -101,9 +101,7 @@ def queries_of(row: Operation) -> st.SearchStrategy[dict[str, list[str]]]:
 
 @pytest.fixture
 def plane() -> ControlPlane:
-    engine = open_engine("sqlite://")
-    migrate(engine)
-    plane = ControlPlane(Database(engine))
+    plane = ControlPlane(migrated())
     plane.buckets[("bucket", "key", None)] = b"PK not really"
     restore(plane)
     return plane

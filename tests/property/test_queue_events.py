@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from sqlmodel import select
 
-from raylambda.model.invocation import Call
 from raylambda.queue.rules import (
     AttemptFailed,
     AttemptRefused,
@@ -25,7 +24,6 @@ from raylambda.queue.rules import (
     after_attempt,
     before_attempt,
 )
-from raylambda.store.engine import Database, migrate, open_engine
 from raylambda.store.events import (
     Claim,
     ClaimedEvent,
@@ -38,6 +36,8 @@ from raylambda.store.events import (
     settle_event,
 )
 from raylambda.store.tables import EventRow
+from tests.builders import a_call
+from tests.plugins.databases import migrated
 
 LEASE_S = 60.0
 POLICY = RetryPolicy()
@@ -73,8 +73,7 @@ class Events(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.database = Database(open_engine("sqlite://"))
-        migrate(self.database.engine)
+        self.database = migrated()
         self.now = 1_800_000_000.0
         self.accepted: set[str] = set()
         self.ended: Counter[str] = Counter()
@@ -95,7 +94,7 @@ class Events(RuleBasedStateMachine):
     def accept(self, function: str) -> None:
         request_id = f"r{len(self.accepted)}"
         with self.database.shared() as session:
-            accept_event(session, Call("1", "r", function, None, request_id, b"{}"), self.now)
+            accept_event(session, a_call(request_id=request_id, name=function), self.now)
         self.accepted.add(request_id)
 
     @rule(seconds=st.sampled_from([0.5, 1.0, 59.0, 61.0, 130.0, 400.0, 7200.0]))

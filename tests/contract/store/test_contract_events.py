@@ -22,18 +22,15 @@ from raylambda.store.events import (
     renew_claims,
     settle_event,
 )
+from tests.builders import ACCOUNT, REGION, a_call
 from tests.unit.queue.scripted_queue import count_events
 
 T0 = 1_800_000_000.0
 LEASE_S = 60.0
 
 
-def a_call(request_id: str = "r1", name: str = "f", payload: bytes = b"{}") -> Call:
-    return Call("123456789012", "eu-west-1", name, "live", request_id, payload, trace_id="Root=1")
-
-
 def key(name: str) -> FunctionKey:
-    return ("123456789012", "eu-west-1", name)
+    return (ACCOUNT, REGION, name)
 
 
 def accept(database: Database, *calls: Call, now: float = T0) -> None:
@@ -54,12 +51,12 @@ def ids(events: Collection[ClaimedEvent]) -> list[str]:
 
 
 def test_an_accepted_event_is_claimed_unchanged(database: Database) -> None:
-    payload = bytes(range(256)) * 4096
-    accept(database, a_call(payload=payload))
+    call = a_call(bytes(range(256)) * 4096, qualifier="live", trace_id="Root=1")
+    accept(database, call)
 
     [event] = claim(database, "a.1")
 
-    assert event == ClaimedEvent(a_call(payload=payload), "a.1", T0, attempts=0, deferrals=0)
+    assert event == ClaimedEvent(call, "a.1", T0, attempts=0, deferrals=0)
 
 
 def test_a_claimed_event_is_nobody_elses_until_the_lease_ends(database: Database) -> None:
@@ -71,7 +68,7 @@ def test_a_claimed_event_is_nobody_elses_until_the_lease_ends(database: Database
 
 
 def test_a_renewed_claim_lives_longer(database: Database) -> None:
-    accept(database, a_call("r1"), a_call("r2"))
+    accept(database, a_call(request_id="r1"), a_call(request_id="r2"))
     claim(database, "a.1", now=T0 + 1)
 
     with database.shared() as session:
@@ -125,23 +122,27 @@ def test_a_claim_that_ran_out_and_that_nobody_took_still_settles(database: Datab
 
 
 def test_the_longest_due_come_first_up_to_the_limit(database: Database) -> None:
-    accept(database, a_call("new"), now=T0 + 0.5)
-    accept(database, a_call("old"), now=T0)
-    accept(database, a_call("later"), now=T0 + 50)
+    accept(database, a_call(request_id="new"), now=T0 + 0.5)
+    accept(database, a_call(request_id="old"), now=T0)
+    accept(database, a_call(request_id="later"), now=T0 + 50)
 
     assert ids(claim(database, limit=1)) == ["old"]
     assert ids(claim(database)) == ["new"]
 
 
 def test_what_the_claimer_has_in_hand_is_left_out(database: Database) -> None:
-    accept(database, a_call("r1"), a_call("r2"))
+    accept(database, a_call(request_id="r1"), a_call(request_id="r2"))
     claim(database, "a.1", now=T0 + 1)
 
     assert ids(claim(database, "a.2", now=T0 + 500, in_hand=InHand(held=["r1"]))) == ["r2"]
 
 
 def test_no_function_gets_more_than_its_room(database: Database) -> None:
-    accept(database, *(a_call(f"f{n}", "f") for n in range(4)), *(a_call(f"g{n}", "g") for n in range(2)))
+    accept(
+        database,
+        *(a_call(request_id=f"f{n}", name="f") for n in range(4)),
+        *(a_call(request_id=f"g{n}", name="g") for n in range(2)),
+    )
 
     first = claim(database, "a.1", in_hand=InHand(running={key("f"): 1}, per_function=3))
     second = claim(database, "a.2", in_hand=InHand(running={key("f"): 3, key("g"): 2}, per_function=3))
@@ -151,7 +152,7 @@ def test_no_function_gets_more_than_its_room(database: Database) -> None:
 
 
 def test_a_full_function_does_not_hide_the_others(database: Database) -> None:
-    accept(database, *(a_call(f"f{n}", "f") for n in range(5)), a_call("g0", "g"))
+    accept(database, *(a_call(request_id=f"f{n}", name="f") for n in range(5)), a_call(request_id="g0", name="g"))
 
     in_hand = InHand(running={key("f"): 3}, per_function=3)
 
@@ -164,13 +165,13 @@ def test_next_due_says_when_something_can_be_claimed(database: Database) -> None
             return next_due(session, in_hand or InHand())
 
     assert due() is None
-    accept(database, a_call("r1", "f"))
+    accept(database, a_call(name="f"))
     assert due() == T0
     assert due(InHand(running={key("f"): 1}, per_function=1)) is None
     claim(database, now=T0 + 1)
     assert due() == T0 + 1 + LEASE_S, "when the claim ends, at the latest"
     assert due(InHand(held=["r1"])) is None
-    accept(database, a_call("r2"), now=T0 + 7)
+    accept(database, a_call(request_id="r2"), now=T0 + 7)
     assert due() == T0 + 7
 
 
@@ -182,7 +183,7 @@ def test_an_event_is_accepted_once(database: Database) -> None:
 
 
 def test_many_claimers_at_once_never_hold_the_same_event(database: Database) -> None:
-    accept(database, *(a_call(f"r{n}") for n in range(60)))
+    accept(database, *(a_call(request_id=f"r{n}") for n in range(60)))
     claimed: dict[str, list[str]] = {f"c{n}": [] for n in range(6)}
 
     def claim_all(token: str) -> None:

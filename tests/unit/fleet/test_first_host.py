@@ -8,7 +8,8 @@ import pytest
 
 from raylambda.hosts.ports import HostNotMade, HostUnfit
 from raylambda.model.errors import ServiceException
-from tests.unit.scheduling.platform_on_fakes import a_call, a_platform
+from tests.builders import a_call
+from tests.unit.scheduling.platform_on_fakes import a_platform
 
 pytestmark = pytest.mark.anyio
 

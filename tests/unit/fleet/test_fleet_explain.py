@@ -21,10 +21,8 @@ from raylambda.fleet.events import (
 )
 from raylambda.fleet.explain import CAUSES
 from raylambda.model.ray_options import RayOptions
-from tests.builders import a_version
+from tests.builders import KEY, a_version
 from tests.unit.fleet.told_fleet import ToldFleet, only
-
-KEY = ("123456789012", "us-east-1", "hello")
 
 
 def explained(fleet: ToldFleet, key: tuple[str, str, str] = KEY) -> dict[str, Any]:

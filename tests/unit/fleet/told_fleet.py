@@ -22,6 +22,7 @@ from raylambda.fleet.fleet import Fleet
 from raylambda.fleet.policy import FixedIdleTime, FleetPolicy
 from raylambda.hosts.placing import Lease
 from raylambda.model.function import FunctionVersion
+from raylambda.testing.scheduling import environments_by_state
 from tests.builders import a_version
 
 _Command = TypeVar("_Command", bound=FleetCommand)
@@ -77,11 +78,6 @@ class ToldFleet:
 
     def environments(self) -> Counter[str]:
         return environments_by_state(self.fleet)
-
-
-def environments_by_state(fleet: Fleet) -> Counter[str]:
-    hosts: list[dict[str, Any]] = fleet.describe()["hosts"]  # type: ignore[assignment]
-    return Counter(environment["state"] for host in hosts for environment in host["environments"])
 
 
 def only(commands: list[FleetCommand], kind: type[_Command]) -> _Command:

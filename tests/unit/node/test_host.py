@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 import json
-import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -37,35 +35,28 @@ from raylambda.node.trees import CodeTrees
 from raylambda.testing.clock import ManualClock
 from raylambda.testing.sandbox import FakeSandbox, Script, exits, hangs, loses_jail, next_event, respond, writes
 from raylambda.testing.timers import ManualTimers
-from tests.unit.node.environment.stage import a_version, an_invocation
+from tests.builders import OWN_PYTHON, a_start, a_version, a_zip, an_invocation
 from tests.waiting import reached
 
 pytestmark = pytest.mark.anyio
 
 
-def a_package() -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("app.py", "def handler(event, context): return event")
-    return packed.getvalue()
-
-
-PACKAGE = a_package()
+PACKAGE = a_zip({"app.py": "def handler(event, context): return event"})
 NOW = "2027-01-15T08:00:00.000Z"
 """The manual clock's beginning."""
 
 
 class FakeCatalog(Catalog):
-    """Runs ``python3.12`` by nothing at all."""
+    """Runs Python by nothing at all."""
 
     def __init__(self) -> None:
         super().__init__({})
 
     def available(self) -> tuple[str, ...]:
-        return ("python3.12",)
+        return (OWN_PYTHON,)
 
     def plan(self, version: FunctionVersion, code_tree: Path, view: View = View.JAIL) -> RuntimePlan:
-        if version.runtime != "python3.12":
+        if version.runtime != OWN_PYTHON:
             raise RuntimeUnavailable("Runtime.Unavailable", f"This node has nothing to run {version.runtime} with.")
         mounts = (Mount(Path("/python"), "/var/lang"),)
         return RuntimePlan(mounts, "/python/bin/python", ("run",), True, {"PYTHONPATH": "/var/runtime"}, {"R": "1"})
@@ -103,9 +94,10 @@ class House:
         return [text for event in events if isinstance(event, LogLines) for _, text in event.lines]
 
 
-def a_start(environment_id: str = "e1", **changes: object) -> StartEnvironment:
-    version = a_version(**{"code_sha256": hashlib.sha256(PACKAGE).hexdigest(), **changes})
-    return StartEnvironment(environment_id, version, "stream", [PACKAGE])
+def an_order(environment_id: str = "e1", **version: object) -> StartEnvironment:
+    """To start ``hello`` of the package above."""
+    values = {"code_sha256": hashlib.sha256(PACKAGE).hexdigest(), **version}
+    return a_start(environment_id, a_version(**values), log_stream="stream", package=[PACKAGE])
 
 
 @pytest.fixture
@@ -129,12 +121,12 @@ async def test_a_node_that_cannot_isolate_is_unfit_for_a_host(house: House) -> N
 async def test_a_host_says_what_it_is(house: House) -> None:
     facts = await house.host.facts()
 
-    assert (facts.host_id, facts.node_id, facts.isolation, facts.runtimes) == ("h1", "n1", ("fake",), ("python3.12",))
+    assert (facts.host_id, facts.node_id, facts.isolation, facts.runtimes) == ("h1", "n1", ("fake",), (OWN_PYTHON,))
     assert facts.warnings == ("nothing is isolated",)
 
 
 async def test_start_and_invoke(house: House) -> None:
-    started = await house.host.start(a_start())
+    started = await house.host.start(an_order())
 
     result = await house.host.invoke("e1", an_invocation(b"1"))
 
@@ -145,7 +137,7 @@ async def test_start_and_invoke(house: House) -> None:
 
 
 async def test_the_runtime_gets_its_command_and_variables(house: House) -> None:
-    await house.host.start(a_start())
+    await house.host.start(an_order())
 
     command = house.sandbox.guests[0].runtimes[0].command
     assert (command.argv, command.forked, command.cwd) == (("run",), True, "/var/task")
@@ -157,15 +149,15 @@ async def test_the_package_may_be_a_reference(house: House) -> None:
     reference: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
     reference.set_result(PACKAGE)
 
-    started = await house.host.start(replace(a_start(), package=[reference]))
+    started = await house.host.start(replace(an_order(), package=[reference]))
 
     assert started.init_ok
 
 
 async def test_the_package_is_not_fetched_twice(house: House) -> None:
-    await house.host.start(a_start("e1"))
+    await house.host.start(an_order("e1"))
 
-    started = await house.host.start(replace(a_start("e2"), package=[]))
+    started = await house.host.start(replace(an_order("e2"), package=[]))
 
     assert started.init_ok
 
@@ -178,7 +170,7 @@ async def test_a_start_without_its_package_is_refused(house: House, package: lis
         package = [lost]
 
     with pytest.raises(StartRefused):
-        await house.host.start(replace(a_start(), package=package))
+        await house.host.start(replace(an_order(), package=package))
 
     assert not house.sandbox.guests
 
@@ -187,14 +179,14 @@ async def test_a_jail_that_cannot_be_made_refuses_the_start(house: House) -> Non
     house.sandbox.refuse = "bwrap: no permission"
 
     with pytest.raises(StartRefused, match="no permission"):
-        await house.host.start(a_start())
+        await house.host.start(an_order())
 
 
 async def test_a_jail_that_is_lost_during_init_refuses_the_start(house: House) -> None:
     house.scripts([loses_jail])
 
     with pytest.raises(StartRefused):
-        await house.host.start(a_start())
+        await house.host.start(an_order())
     with pytest.raises(NoSuchEnvironment):
         await house.host.invoke("e1", an_invocation())
 
@@ -202,14 +194,14 @@ async def test_a_jail_that_is_lost_during_init_refuses_the_start(house: House) -
 
 
 async def test_one_id_is_one_environment(house: House) -> None:
-    await house.host.start(a_start())
+    await house.host.start(an_order())
 
     with pytest.raises(StartRefused, match="here already"):
-        await house.host.start(a_start())
+        await house.host.start(an_order())
 
 
 async def test_a_runtime_that_the_node_lacks_is_a_function_error(house: House) -> None:
-    started = await house.host.start(a_start(runtime="java21"))
+    started = await house.host.start(an_order(runtime="java21"))
 
     result = await house.host.invoke("e1", an_invocation())
 
@@ -229,7 +221,7 @@ async def test_an_unknown_environment(house: House) -> None:
 
 async def test_an_environment_takes_one_invocation_at_a_time(house: House) -> None:
     house.scripts([next_event, hangs])
-    await house.host.start(a_start())
+    await house.host.start(an_order())
     first = asyncio.create_task(house.host.invoke("e1", an_invocation()))
     await reached(lambda: house.sandbox.guests[0].runtimes[0].event)
 
@@ -243,7 +235,7 @@ async def test_an_environment_takes_one_invocation_at_a_time(house: House) -> No
 async def test_a_cancelled_call_gives_up_the_answer_and_not_the_invocation(house: House) -> None:
     go = asyncio.Event()
     house.scripts([next_event, lambda _: waits(go), respond(b"1"), next_event, respond(b"2"), hangs])
-    await house.host.start(a_start())
+    await house.host.start(an_order())
     call = asyncio.create_task(house.host.invoke("e1", an_invocation()))
     await reached(lambda: house.sandbox.guests[0].runtimes[0].event)
 
@@ -264,7 +256,7 @@ async def waits(event: asyncio.Event) -> None:
 
 
 async def test_stop_ends_the_jail(house: House) -> None:
-    await house.host.start(a_start())
+    await house.host.start(an_order())
 
     await house.host.stop("e1")
 
@@ -275,7 +267,7 @@ async def test_stop_ends_the_jail(house: House) -> None:
 
 async def test_stop_during_an_invocation_says_that_it_may_have_run(house: House) -> None:
     house.scripts([next_event, hangs])
-    await house.host.start(a_start())
+    await house.host.start(an_order())
     call = asyncio.create_task(house.host.invoke("e1", an_invocation()))
     await reached(lambda: house.sandbox.guests[0].runtimes[0].event)
 
@@ -287,7 +279,7 @@ async def test_stop_during_an_invocation_says_that_it_may_have_run(house: House)
 
 async def test_stop_during_init_refuses_the_start(house: House) -> None:
     house.scripts([hangs])
-    start = asyncio.create_task(house.host.start(a_start()))
+    start = asyncio.create_task(house.host.start(an_order()))
     await reached(lambda: house.sandbox.guests and house.sandbox.guests[0].runtimes)
 
     await house.host.stop("e1")
@@ -299,7 +291,7 @@ async def test_stop_during_init_refuses_the_start(house: House) -> None:
 
 async def test_stop_before_the_jail_stands_refuses_the_start(house: House) -> None:
     reference: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-    start = asyncio.create_task(house.host.start(replace(a_start(), package=[reference])))
+    start = asyncio.create_task(house.host.start(replace(an_order(), package=[reference])))
     await asyncio.sleep(0)
 
     await house.host.stop("e1")
@@ -312,7 +304,7 @@ async def test_stop_before_the_jail_stands_refuses_the_start(house: House) -> No
 
 async def test_lines_are_told_once(house: House) -> None:
     house.scripts([writes("loading\n"), next_event, respond(b"1"), hangs])
-    await house.host.start(a_start())
+    await house.host.start(an_order())
 
     (event,) = await house.host.events()
 
@@ -325,7 +317,7 @@ async def test_lines_are_told_once(house: House) -> None:
 
 async def test_the_last_lines_of_a_stopped_environment_are_told(house: House) -> None:
     house.scripts([writes("no newline"), next_event, hangs])
-    await house.host.start(a_start())
+    await house.host.start(an_order())
     await house.host.stop("e1")
 
     assert (await house.lines())[-1] == "no newline"
@@ -334,7 +326,7 @@ async def test_the_last_lines_of_a_stopped_environment_are_told(house: House) ->
 
 async def test_an_idle_environment_that_loses_its_jail_is_told_after_its_lines(house: House) -> None:
     house.scripts([next_event, respond(b"1"), writes("dying\n"), loses_jail])
-    await house.host.start(a_start())
+    await house.host.start(an_order())
     await house.host.invoke("e1", an_invocation())
     await reached(lambda: house.sandbox.guests[0].closed)
 
@@ -347,7 +339,7 @@ async def test_an_idle_environment_that_loses_its_jail_is_told_after_its_lines(h
 
 async def test_an_environment_that_loses_its_jail_in_an_invocation_is_not_told_twice(house: House) -> None:
     house.scripts([next_event, loses_jail])
-    await house.host.start(a_start())
+    await house.host.start(an_order())
 
     with pytest.raises(EnvironmentStopped):
         await house.host.invoke("e1", an_invocation())
@@ -360,7 +352,7 @@ async def test_an_environment_that_loses_its_jail_in_an_invocation_is_not_told_t
 
 async def test_a_jail_that_is_found_gone_at_the_next_init_never_ran_the_event(house: House) -> None:
     house.scripts([next_event, exits(1)])
-    await house.host.start(a_start())
+    await house.host.start(an_order())
     await house.host.invoke("e1", an_invocation())
     await house.sandbox.guests[0].close()
 
@@ -370,14 +362,14 @@ async def test_a_jail_that_is_found_gone_at_the_next_init_never_ran_the_event(ho
 
 async def test_a_flood_of_lines_is_cut_and_told(house: House) -> None:
     house.scripts([*[writes("x" * 999 + "\n")] * 3000, next_event, hangs])
-    await house.host.start(a_start())
+    await house.host.start(an_order())
 
     assert "Dropped: " in (await house.lines())[-1]
 
 
 async def test_packages_of_the_runtime_env_are_mounted_and_importable(house: House) -> None:
     house.host._parts = replace(house.parts, launching=LaunchSettings(packages=(Path("/ray/site-packages"),)))
-    await house.host.start(a_start(environment={"PYTHONPATH": "/own"}))
+    await house.host.start(an_order(environment={"PYTHONPATH": "/own"}))
 
     guest = house.sandbox.guests[0]
     assert Mount(Path("/ray/site-packages"), "/run/raylambda/packages/0") in guest.spec.mounts
@@ -386,13 +378,13 @@ async def test_packages_of_the_runtime_env_are_mounted_and_importable(house: Hou
 
 async def test_a_function_with_gpus_sees_those_of_its_host(house: House) -> None:
     house.host._parts = replace(house.parts, launching=LaunchSettings(gpu_ids=("2", "3")))
-    await house.host.start(a_start(ray_options=RayOptions(num_gpus=2)))
+    await house.host.start(an_order(ray_options=RayOptions(num_gpus=2)))
 
     assert house.sandbox.guests[0].runtimes[0].command.env["CUDA_VISIBLE_DEVICES"] == "2,3"
 
 
 async def test_a_closed_host_leaves_nothing(house: House) -> None:
-    await house.host.start(a_start())
+    await house.host.start(an_order())
 
     left = await house.host.close()
 
@@ -402,7 +394,7 @@ async def test_a_closed_host_leaves_nothing(house: House) -> None:
 
 
 async def test_a_host_describes_its_environments(house: House) -> None:
-    await house.host.start(a_start())
+    await house.host.start(an_order())
 
     described = await house.host.describe()
 
@@ -423,7 +415,7 @@ async def test_a_host_describes_its_environments(house: House) -> None:
 
 async def test_the_story_says_why(house: House) -> None:
     house.scripts([exits(3)])
-    await house.host.start(a_start())
+    await house.host.start(an_order())
 
     [environment] = await environments(house.host)
 
@@ -431,8 +423,8 @@ async def test_the_story_says_why(house: House) -> None:
 
 
 async def test_an_environment_that_cannot_run_has_the_same_story_for_people(house: House) -> None:
-    await house.host.start(a_start("e1", runtime="java21"))
-    await house.host.start(a_start("e2"))
+    await house.host.start(an_order("e1", runtime="java21"))
+    await house.host.start(an_order("e2"))
 
     unrunnable, other = await environments(house.host)
 

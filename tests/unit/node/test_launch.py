@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,7 @@ from raylambda.model.ray_options import RayOptions
 from raylambda.node.launch import LaunchSettings, guest_spec, runtime_command
 from raylambda.node.runtimes.plan import RuntimePlan, View
 from raylambda.node.sandbox.contract import Mount
-from tests.unit.node.environment.stage import a_version
+from tests.builders import a_start, a_version
 
 PACKAGES = (Path("/ray/site-packages"),)
 PLAN = RuntimePlan(
@@ -27,16 +26,12 @@ PLAN = RuntimePlan(
 )
 
 
-def a_start(**version: Any) -> StartEnvironment:
-    return StartEnvironment("e1", a_version(**version), "stream")
-
-
 def variables(start: StartEnvironment, settings: LaunchSettings) -> dict[str, str]:
     return dict(runtime_command(start, PLAN, settings, "127.0.0.1:9001").env)
 
 
 def test_the_plan_goes_into_the_jail_and_the_command(tmp_path: Path) -> None:
-    start = a_start(memory_mb=512, ephemeral_mb=1024)
+    start = a_start(version=a_version(memory_mb=512, ephemeral_mb=1024))
 
     spec = guest_spec(start, tmp_path, PLAN, LaunchSettings())
     command = runtime_command(start, PLAN, LaunchSettings(), "127.0.0.1:9001")
@@ -61,14 +56,16 @@ def test_python_finds_them_where_it_sees_them(view: View, seen: str) -> None:
 
 
 def test_other_runtimes_do_not_look_for_them() -> None:
-    assert "PYTHONPATH" not in variables(a_start(runtime="nodejs22.x"), LaunchSettings(packages=PACKAGES))
+    assert "PYTHONPATH" not in variables(
+        a_start(version=a_version(runtime="nodejs22.x")), LaunchSettings(packages=PACKAGES)
+    )
 
 
 def test_a_function_with_gpus_has_their_device_files_and_numbers(tmp_path: Path) -> None:
     card, folder = tmp_path / "nvidia0", tmp_path / "nvidia-caps"
     _character_device(card)
     folder.mkdir()
-    start, settings = a_start(ray_options=RayOptions(num_gpus=2)), LaunchSettings(gpu_ids=("2", "3"))
+    start, settings = a_start(version=a_version(ray_options=RayOptions(num_gpus=2))), LaunchSettings(gpu_ids=("2", "3"))
 
     spec = guest_spec(start, tmp_path, PLAN, settings, dev=tmp_path)
 

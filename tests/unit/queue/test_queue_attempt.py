@@ -16,33 +16,38 @@ from raylambda.model.errors import (
     ServiceException,
     TooManyRequestsException,
 )
-from raylambda.model.function import Alias, FunctionRecord, FunctionVersion, State
+from raylambda.model.function import Alias, FunctionRecord
 from raylambda.queue.attempt import Attempts, outcome_of
 from raylambda.queue.rules import AttemptFailed, AttemptRefused, Gone, Outcome, Throttled
 from raylambda.store.engine import Database, open_engine
-from tests.unit.queue.scripted_queue import ACCOUNT, REGION, ScriptedInvoker, a_call
+from raylambda.testing.calls import ScriptedInvoker
+from tests.builders import a_call, a_record
 
+LIVE = {"live": Alias("live", "$LATEST")}
 RESERVED = "ReservedFunctionConcurrentInvocationLimitExceeded"
-
-
-def a_record(reserved_concurrency: int | None = None) -> FunctionRecord:
-    latest = FunctionVersion(ACCOUNT, REGION, "f", "$LATEST", "g", State.ACTIVE, "python3.11", "a.b", "ab" * 32, 1)
-    return FunctionRecord(
-        ACCOUNT, REGION, "f", {"$LATEST": latest}, {"live": Alias("live", "$LATEST")}, reserved_concurrency
-    )
 
 
 @pytest.mark.parametrize(
     ("error", "record", "qualifier", "outcome"),
     [
-        (TooManyRequestsException(reason=RESERVED), a_record(0), None, Throttled(reserved_zero=True)),
-        (TooManyRequestsException(reason=RESERVED), a_record(1), None, Throttled()),
+        (
+            TooManyRequestsException(reason=RESERVED),
+            a_record(reserved_concurrency=0),
+            None,
+            Throttled(reserved_zero=True),
+        ),
+        (TooManyRequestsException(reason=RESERVED), a_record(reserved_concurrency=1), None, Throttled()),
         (TooManyRequestsException(reason=RESERVED), None, None, Throttled()),
-        (TooManyRequestsException(reason="ConcurrentInvocationLimitExceeded"), a_record(0), None, Throttled()),
+        (
+            TooManyRequestsException(reason="ConcurrentInvocationLimitExceeded"),
+            a_record(reserved_concurrency=0),
+            None,
+            Throttled(),
+        ),
         (ResourceNotFoundException("x"), None, None, Gone()),
-        (ResourceNotFoundException("x"), a_record(), "deleted", Gone()),
+        (ResourceNotFoundException("x"), a_record(aliases=LIVE), "deleted", Gone()),
         (ResourceNotFoundException("x"), a_record(), None, AttemptFailed("ResourceNotFoundException")),
-        (ResourceNotFoundException("x"), a_record(), "live", AttemptFailed("ResourceNotFoundException")),
+        (ResourceNotFoundException("x"), a_record(aliases=LIVE), "live", AttemptFailed("ResourceNotFoundException")),
         (ResourceNotFoundException("x"), a_record(), "$LATEST", AttemptFailed("ResourceNotFoundException")),
         (ResourceConflictException("Pending"), None, None, AttemptFailed("ResourceConflictException")),
         (ServiceException("x"), None, None, AttemptFailed("ServiceException")),

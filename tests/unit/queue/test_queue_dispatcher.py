@@ -24,7 +24,9 @@ from raylambda.queue.settlement import Settlement
 from raylambda.store.engine import Database
 from raylambda.store.tables import AliasRow, EventRow, FunctionRow
 from raylambda.testing.clock import ManualClock
-from tests.unit.queue.scripted_queue import ACCOUNT, QUICK, REGION, Queue, a_call, a_completion
+from tests.builders import ACCOUNT, REGION, a_call, a_completion
+from tests.unit.queue.scripted_queue import QUICK, Queue
+from tests.waiting import reached
 
 THROTTLED = TooManyRequestsException(reason="ReservedFunctionConcurrentInvocationLimitExceeded")
 
@@ -49,19 +51,19 @@ class Gate:
 
 def create_function(database: Database, **members: Any) -> None:
     with database.session() as session:
-        session.add(FunctionRow(account=ACCOUNT, region=REGION, name="f", **members))
+        session.add(FunctionRow(account=ACCOUNT, region=REGION, name="hello", **members))
 
 
 def test_an_accepted_event_runs_once_and_is_gone(database: Database, clock: ManualClock) -> None:
     async def scenario() -> None:
-        queue = Queue(database, clock)
+        queue = Queue(database, clock, a_completion(b"3"))
         async with queue.dispatching():
-            await queue.acceptance.accept(a_call("r1"))
-            await queue.until(lambda: queue.waiting() == 0)
+            await queue.acceptance.accept(a_call(b'{"n": 1}'))
+            await reached(lambda: queue.waiting() == 0)
 
-        assert queue.invoker.calls == [a_call("r1")]
+        assert queue.invoker.calls == [a_call(b'{"n": 1}')]
         [settlement] = queue.settlements
-        assert (settlement.ending, settlement.completion) == (Settled(1), a_completion())
+        assert (settlement.ending, settlement.completion) == (Settled(1), a_completion(b"3"))
         assert (settlement.accepted_at, settlement.ended_at) == (clock.now(), clock.now())
 
     asyncio.run(scenario())
@@ -70,7 +72,7 @@ def test_an_accepted_event_runs_once_and_is_gone(database: Database, clock: Manu
 def test_an_event_is_committed_when_accept_returns(database: Database, clock: ManualClock) -> None:
     async def scenario() -> None:
         queue = Queue(database, clock)
-        await asyncio.gather(*(queue.acceptance.accept(a_call(f"r{n}")) for n in range(50)))
+        await asyncio.gather(*(queue.acceptance.accept(a_call(request_id=f"r{n}")) for n in range(50)))
         assert queue.waiting() == 50
 
     asyncio.run(scenario())
@@ -80,20 +82,20 @@ def test_function_errors_are_retried_after_one_and_two_minutes_with_the_same_id(
     database: Database, clock: ManualClock
 ) -> None:
     async def scenario() -> None:
-        queue = Queue(database, clock, a_completion("Unhandled"))
+        queue = Queue(database, clock, a_completion(function_error="Unhandled"))
         async with queue.dispatching():
-            await queue.acceptance.accept(a_call("r1"))
+            await queue.acceptance.accept(a_call())
             await queue.rest()
             attempts = [len(queue.invoker.calls)]
             for seconds in (59, 1, 119, 1):
                 await queue.after(seconds)
                 attempts.append(len(queue.invoker.calls))
-            await queue.until(lambda: queue.waiting() == 0)
+            await reached(lambda: queue.waiting() == 0)
 
         assert attempts == [1, 1, 2, 2, 3]
         assert {call.request_id for call in queue.invoker.calls} == {"r1"}
         assert queue.endings == [Exhausted(Condition.RETRIES_EXHAUSTED, attempts=3)]
-        assert queue.settlements[0].completion == a_completion("Unhandled")
+        assert queue.settlements[0].completion == a_completion(function_error="Unhandled")
 
     asyncio.run(scenario())
 
@@ -116,7 +118,7 @@ def test_throttles_and_our_failures_are_retried_and_consume_no_attempt(
             await queue.acceptance.accept(a_call())
             for seconds in (0, 1, 2, 4):
                 await queue.after(seconds)
-            await queue.until(lambda: queue.waiting() == 0)
+            await reached(lambda: queue.waiting() == 0)
 
         assert len(queue.invoker.calls) == 4
         assert queue.endings == [Settled(attempts=1)]
@@ -131,7 +133,7 @@ def test_throttling_ends_with_the_age_of_the_event(database: Database, clock: Ma
             await queue.acceptance.accept(a_call())
             await queue.rest()
             await queue.after(21_600)
-            await queue.until(lambda: queue.waiting() == 0)
+            await reached(lambda: queue.waiting() == 0)
 
         assert queue.endings == [Exhausted(Condition.EVENT_AGE_EXCEEDED, attempts=0)]
         assert len(queue.invoker.calls) == 1, "too old to be tried again"
@@ -145,7 +147,7 @@ def test_zero_reserved_concurrency_ends_the_event_at_once(database: Database, cl
         queue = Queue(database, clock, THROTTLED)
         async with queue.dispatching():
             await queue.acceptance.accept(a_call())
-            await queue.until(lambda: queue.waiting() == 0)
+            await reached(lambda: queue.waiting() == 0)
 
         assert queue.endings == [Exhausted(Condition.ZERO_RESERVED_CONCURRENCY, attempts=0)]
 
@@ -157,7 +159,7 @@ def test_an_event_of_a_deleted_function_is_dropped(database: Database, clock: Ma
         queue = Queue(database, clock, ResourceNotFoundException("Function not found"))
         async with queue.dispatching():
             await queue.acceptance.accept(a_call())
-            await queue.until(lambda: queue.waiting() == 0)
+            await reached(lambda: queue.waiting() == 0)
 
         assert queue.endings == [Dropped(attempts=0)]
 
@@ -170,14 +172,16 @@ def test_an_event_is_kept_while_only_this_process_does_not_know_the_function(
     async def scenario() -> None:
         create_function(database)
         with database.session() as session:
-            session.add(AliasRow(account=ACCOUNT, region=REGION, name="f", alias="live", version="1", revision_id="r"))
+            session.add(
+                AliasRow(account=ACCOUNT, region=REGION, name="hello", alias="live", version="1", revision_id="r")
+            )
         missing = ResourceNotFoundException("Function not found")
         queue = Queue(database, clock, missing, a_completion())
         async with queue.dispatching():
-            await queue.acceptance.accept(a_call("r1", qualifier="live"))
+            await queue.acceptance.accept(a_call(qualifier="live"))
             await queue.rest()
             await queue.after(1)
-            await queue.until(lambda: queue.waiting() == 0)
+            await reached(lambda: queue.waiting() == 0)
 
         assert queue.endings == [Settled(1)]
 
@@ -189,8 +193,8 @@ def test_an_event_of_a_deleted_alias_is_dropped(database: Database, clock: Manua
         create_function(database)
         queue = Queue(database, clock, ResourceNotFoundException("Function not found"))
         async with queue.dispatching():
-            await queue.acceptance.accept(a_call("r1", qualifier="gone"))
-            await queue.until(lambda: queue.waiting() == 0)
+            await queue.acceptance.accept(a_call(qualifier="gone"))
+            await reached(lambda: queue.waiting() == 0)
 
         assert queue.endings == [Dropped(attempts=0)]
 
@@ -202,7 +206,7 @@ def test_an_event_that_is_refused_for_good_ends(database: Database, clock: Manua
         queue = Queue(database, clock, RequestTooLargeException("too large"))
         async with queue.dispatching():
             await queue.acceptance.accept(a_call())
-            await queue.until(lambda: queue.waiting() == 0)
+            await reached(lambda: queue.waiting() == 0)
 
         assert queue.endings == [Exhausted(Condition.RETRIES_EXHAUSTED, attempts=0)]
 
@@ -216,12 +220,12 @@ def test_events_run_side_by_side_up_to_the_bounds(database: Database, clock: Man
         queue = Queue(database, clock, gate, settings=settings)
         for name in ("f", "g"):
             for n in range(10):
-                await queue.acceptance.accept(a_call(f"{name}{n}", name))
+                await queue.acceptance.accept(a_call(request_id=f"{name}{n}", name=name))
         async with queue.dispatching():
-            await queue.until(lambda: gate.waiting == 5)
+            await reached(lambda: gate.waiting == 5)
             first = [call.name for call in queue.invoker.calls]
             gate.opened.set()
-            await queue.until(lambda: queue.waiting() == 0)
+            await reached(lambda: queue.waiting() == 0)
 
         assert sorted(first) == ["f", "f", "f", "g", "g"]
         assert queue.invoker.most_running <= 5
@@ -234,9 +238,9 @@ def test_two_dispatchers_share_the_events(database: Database, clock: ManualClock
     async def scenario() -> None:
         first = Queue(database, clock, claimer_id="a", settings=replace(QUICK, claim_batch=3))
         second = Queue(database, clock, claimer_id="b", settings=replace(QUICK, claim_batch=3))
-        await asyncio.gather(*(first.acceptance.accept(a_call(f"r{n}")) for n in range(60)))
+        await asyncio.gather(*(first.acceptance.accept(a_call(request_id=f"r{n}")) for n in range(60)))
         async with first.dispatching(), second.dispatching():
-            await first.until(lambda: first.waiting() == 0)
+            await reached(lambda: first.waiting() == 0)
 
         ran = [call.request_id for queue in (first, second) for call in queue.invoker.calls]
         assert sorted(ran) == sorted(f"r{n}" for n in range(60))
@@ -250,8 +254,8 @@ def test_what_a_dead_dispatcher_had_in_hand_is_run_by_another(database: Database
         dying = Queue(database, clock, gate, claimer_id="dying")
         survivor = Queue(database, clock, claimer_id="survivor")
         running = asyncio.create_task(dying.dispatcher.run())
-        await dying.acceptance.accept(a_call("r1"))
-        await dying.until(lambda: gate.waiting == 1)
+        await dying.acceptance.accept(a_call())
+        await reached(lambda: gate.waiting == 1)
         running.cancel()
         await asyncio.wait([running])
         assert dying.waiting() == 1
@@ -260,9 +264,9 @@ def test_what_a_dead_dispatcher_had_in_hand_is_run_by_another(database: Database
             await survivor.look()
             assert survivor.invoker.calls == [], "the claim is still in force"
             await survivor.after(QUICK.lease_s)
-            await survivor.until(lambda: survivor.waiting() == 0)
+            await reached(lambda: survivor.waiting() == 0)
 
-        assert survivor.invoker.calls == [a_call("r1")]
+        assert survivor.invoker.calls == [a_call()]
         assert dying.settlements == []
 
     asyncio.run(scenario())
@@ -274,15 +278,15 @@ def test_a_running_event_stays_claimed_beyond_its_first_lease(database: Database
         slow = Queue(database, clock, gate, claimer_id="slow")
         other = Queue(database, clock, claimer_id="other")
         async with slow.dispatching(), other.dispatching():
-            await slow.acceptance.accept(a_call("r1"))
-            await slow.until(lambda: gate.waiting == 1)
+            await slow.acceptance.accept(a_call())
+            await reached(lambda: gate.waiting == 1)
             for _ in range(5):
                 claimed_until = due_at(database)
                 clock.advance(QUICK.lease_s - 1)
-                await slow.until(lambda until=claimed_until: due_at(database) > until)  # type: ignore[misc]
+                await reached(lambda until=claimed_until: due_at(database) > until)  # type: ignore[misc]
                 await other.look()
             gate.opened.set()
-            await slow.until(lambda: slow.waiting() == 0)
+            await reached(lambda: slow.waiting() == 0)
 
         assert other.invoker.calls == []
         assert slow.endings == [Settled(1)]
@@ -303,7 +307,7 @@ def test_an_event_ends_also_when_telling_of_it_fails(database: Database, clock: 
         queue = Queue(database, clock, on_settled=fail)
         async with queue.dispatching():
             await queue.acceptance.accept(a_call())
-            await queue.until(lambda: queue.waiting() == 0)
+            await reached(lambda: queue.waiting() == 0)
 
         assert len(queue.invoker.calls) == 1
 
@@ -316,9 +320,9 @@ def test_close_gives_running_attempts_time_to_end(database: Database, clock: Man
         queue = Queue(database, clock, gate, settings=replace(QUICK, grace_s=60.0))
         async with queue.dispatching():
             await queue.acceptance.accept(a_call())
-            await queue.until(lambda: gate.waiting == 1)
+            await reached(lambda: gate.waiting == 1)
             closing = asyncio.create_task(queue.dispatcher.close())
-            await queue.acceptance.accept(a_call("too-late"))
+            await queue.acceptance.accept(a_call(request_id="too-late"))
             gate.opened.set()
             await closing
 

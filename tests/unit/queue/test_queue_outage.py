@@ -12,11 +12,13 @@ import pytest
 
 from raylambda.model.invocation import Call, Completion
 from raylambda.queue.rules import Settled
-from raylambda.store.engine import Database, migrate, open_engine
+from raylambda.store.engine import Database
 from raylambda.store.errors import StoreUnavailable
 from raylambda.testing.clock import ManualClock
-from tests.plugins.databases import PostgresqlServer
-from tests.unit.queue.scripted_queue import QUICK, Queue, a_call, a_completion
+from tests.builders import a_call, a_completion
+from tests.plugins.databases import PostgresqlServer, migrated
+from tests.unit.queue.scripted_queue import QUICK, Queue
+from tests.waiting import reached
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -24,7 +26,8 @@ DYING = """
 import asyncio, sys
 from raylambda.store.engine import Database, open_engine
 from raylambda.testing.clock import ManualClock
-from tests.unit.queue.scripted_queue import Queue, a_call
+from tests.builders import a_call
+from tests.unit.queue.scripted_queue import Queue
 
 async def run_for_ever(call):
     print("running", call.request_id, flush=True)
@@ -32,7 +35,7 @@ async def run_for_ever(call):
 
 async def main():
     queue = Queue(Database(open_engine(sys.argv[1])), ManualClock(), run_for_ever, claimer_id="dying")
-    await queue.acceptance.accept(a_call("accepted-and-running"))
+    await queue.acceptance.accept(a_call(request_id="accepted-and-running"))
     async with queue.dispatching():
         await asyncio.Event().wait()
 
@@ -53,9 +56,9 @@ def test_a_killed_process_loses_no_event(database: Database, database_url: str) 
         queue = Queue(database, clock, claimer_id="next")
         async with queue.dispatching():
             await queue.after(QUICK.lease_s)
-            await queue.until(lambda: queue.waiting() == 0)
+            await reached(lambda: queue.waiting() == 0)
 
-        assert queue.invoker.calls == [a_call("accepted-and-running")]
+        assert queue.invoker.calls == [a_call(request_id="accepted-and-running")]
         assert queue.endings == [Settled(1)]
 
     asyncio.run(scenario())
@@ -64,8 +67,7 @@ def test_a_killed_process_loses_no_event(database: Database, database_url: str) 
 @pytest.mark.postgresql
 def test_the_dispatcher_outlives_the_store(own_postgresql_server: PostgresqlServer) -> None:
     server = own_postgresql_server
-    database = Database(open_engine(server.create_database()))
-    migrate(database.engine)
+    database = migrated(server.create_database())
 
     async def scenario() -> None:
         gate = asyncio.Event()
@@ -78,19 +80,19 @@ def test_the_dispatcher_outlives_the_store(own_postgresql_server: PostgresqlServ
 
         queue = Queue(database, ManualClock(), wait_for_gate, a_completion())
         async with queue.dispatching():
-            await queue.acceptance.accept(a_call("runs-through-the-outage"))
-            await queue.until(lambda: len(running) == 1)
+            await queue.acceptance.accept(a_call(request_id="runs-through-the-outage"))
+            await reached(lambda: len(running) == 1)
 
             server.kill()
             with pytest.raises(StoreUnavailable):
-                await queue.acceptance.accept(a_call("refused"))
+                await queue.acceptance.accept(a_call(request_id="refused"))
             gate.set()
             queue.dispatcher.wake()
-            await queue.until(lambda: queue.dispatcher.describe()["failed_turns_in_a_row"] != 0)
+            await reached(lambda: queue.dispatcher.describe()["failed_turns_in_a_row"] != 0)
             server.start()
 
-            await queue.acceptance.accept(a_call("accepted-afterwards"))
-            await queue.until(lambda: queue.waiting() == 0)
+            await queue.acceptance.accept(a_call(request_id="accepted-afterwards"))
+            await reached(lambda: queue.waiting() == 0)
 
         assert [call.request_id for call in queue.invoker.calls] == ["runs-through-the-outage", "accepted-afterwards"]
         assert queue.endings == [Settled(1), Settled(1)]

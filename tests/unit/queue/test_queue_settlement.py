@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from raylambda.queue.rules import Condition, Dropped, Ending, Exhausted, Settled
 from raylambda.queue.settlement import Settlement, log_settlement
-from tests.unit.queue.scripted_queue import a_call, a_completion
+from tests.builders import a_call, a_completion
 
 
 @pytest.mark.parametrize(
@@ -22,9 +22,9 @@ from tests.unit.queue.scripted_queue import a_call, a_completion
 )
 def test_an_ending_is_one_line_without_the_payload(ending: Ending, event: str, level: str) -> None:
     with capture_logs() as lines:
-        asyncio.run(log_settlement(Settlement(a_call(), ending, 1.0, 2.0, a_completion("Unhandled"))))
+        asyncio.run(log_settlement(Settlement(a_call(), ending, 1.0, 2.0, a_completion(function_error="Unhandled"))))
 
     [line] = lines
     assert (line["event"], line["log_level"], line["attempts"]) == (event, level, ending.attempts)
-    assert (line["request_id"], line["function"]) == ("r1", "f")
+    assert (line["request_id"], line["function"]) == ("r1", "hello")
     assert "payload" not in str(line)

@@ -13,12 +13,11 @@ from raylambda.scheduling.admission import Admission
 from raylambda.scheduling.follower import FunctionSubscriber
 from raylambda.scheduling.registry import Registry
 from raylambda.store.errors import StoreUnavailable
-from tests.builders import a_version
-from tests.unit.scheduling.platform_on_fakes import KEY
+from tests.builders import ACCOUNT, KEY, REGION, a_record, a_version
 
 pytestmark = pytest.mark.anyio
 
-OTHER = ("123456789012", "us-east-1", "other")
+OTHER = (ACCOUNT, REGION, "other")
 
 
 class MemoryFunctions:
@@ -71,20 +70,19 @@ class Setting:
             self.functions.write(record)
 
     def resolve(self, name: str = "hello") -> str:
-        return self.registry.resolve("123456789012", "us-east-1", name, None).version.generation
+        return self.registry.resolve(ACCOUNT, REGION, name, None).version.generation
 
     def knows(self, key: FunctionKey) -> bool:
         return self.registry.get(key) is not None
 
 
-def a_record(reserved: int | None = None, **changes: object) -> FunctionRecord:
-    version = a_version(state=State.PENDING, **changes)
-    versions = {"$LATEST": version}
-    return FunctionRecord(version.account, version.region, version.name, versions, {}, reserved, to_activate=True)
+def pending(reserved: int | None = None, **version: object) -> FunctionRecord:
+    """Just written: to be activated."""
+    return a_record(a_version(state=State.PENDING, **version), reserved_concurrency=reserved, to_activate=True)
 
 
 async def test_everything_is_loaded_and_what_was_left_pending_activated() -> None:
-    setting = Setting(a_record(), a_record(name="other", reserved=0))
+    setting = Setting(pending(), pending(name="other", reserved=0))
 
     await setting.subscriber.load()
 
@@ -95,10 +93,10 @@ async def test_everything_is_loaded_and_what_was_left_pending_activated() -> Non
 
 
 async def test_a_change_is_taken_in_and_nothing_else_is_touched() -> None:
-    setting = Setting(a_record(), a_record(name="other"))
+    setting = Setting(pending(), pending(name="other"))
     await setting.subscriber.load()
     told_before = len(setting.fleet.seen)
-    setting.functions.write(a_record(reserved=0, generation="g2"))
+    setting.functions.write(pending(reserved=0, generation="g2"))
 
     await setting.subscriber.apply([KEY])
 
@@ -108,10 +106,10 @@ async def test_a_change_is_taken_in_and_nothing_else_is_touched() -> None:
 
 
 async def test_an_update_is_activated_only_after_the_fleet_retires_the_old_generation() -> None:
-    setting = Setting(a_record())
+    setting = Setting(pending())
     await setting.subscriber.load()
     activated_before, told_before = len(setting.functions.activated), len(setting.fleet.seen)
-    setting.functions.write(a_record(generation="g2"))
+    setting.functions.write(pending(generation="g2"))
 
     await setting.subscriber.apply([KEY])
 
@@ -122,8 +120,7 @@ async def test_an_update_is_activated_only_after_the_fleet_retires_the_old_gener
 
 
 async def test_what_needs_no_activation_is_not_written() -> None:
-    record = a_record()
-    setting = Setting(replace(record, versions={"$LATEST": a_version()}, to_activate=False))
+    setting = Setting(a_record())
 
     await setting.subscriber.load()
 
@@ -132,7 +129,7 @@ async def test_what_needs_no_activation_is_not_written() -> None:
 
 
 async def test_a_deleted_function_is_forgotten_everywhere() -> None:
-    setting = Setting(a_record(reserved=0))
+    setting = Setting(pending(reserved=0))
     await setting.subscriber.load()
     setting.functions.records.clear()
 
@@ -145,7 +142,7 @@ async def test_a_deleted_function_is_forgotten_everywhere() -> None:
 
 
 async def test_loading_anew_lets_go_of_what_is_gone() -> None:
-    setting = Setting(a_record(reserved=0), a_record(name="other"))
+    setting = Setting(pending(reserved=0), pending(name="other"))
     await setting.subscriber.load()
     del setting.functions.records[KEY]
 
@@ -158,7 +155,7 @@ async def test_loading_anew_lets_go_of_what_is_gone() -> None:
 
 async def test_when_activation_fails_the_change_is_known_and_doing_it_again_ends_it() -> None:
     setting = Setting()
-    setting.functions.write(a_record())
+    setting.functions.write(pending())
     setting.functions.activation_fails = True
 
     with pytest.raises(StoreUnavailable):

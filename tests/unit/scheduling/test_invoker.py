@@ -20,7 +20,8 @@ from raylambda.model.errors import (
 from raylambda.model.function import State
 from raylambda.model.invocation import Invocation, InvocationResult
 from raylambda.testing.hosts import FakeCluster
-from tests.unit.scheduling.platform_on_fakes import KEY, a_call, a_platform, a_record
+from tests.builders import KEY, a_call, a_record, a_version
+from tests.unit.scheduling.platform_on_fakes import a_platform
 from tests.waiting import reached
 
 pytestmark = pytest.mark.anyio
@@ -54,7 +55,7 @@ async def test_a_call_runs_and_settles() -> None:
         [(_, invocation)] = host.invocations
         assert completion.result.payload == b'"hi"'
         assert completion.executed_version == "$LATEST"
-        assert invocation.request_id == "request-1"
+        assert invocation.request_id == "r1"
         assert invocation.invoked_arn == "arn:aws:lambda:us-east-1:123456789012:function:hello:$LATEST"
         assert platform.is_settled()
         assert [(target.key, lease.cold, result) for target, lease, result in platform.metered] == [
@@ -306,7 +307,7 @@ async def test_an_update_retires_what_runs_the_old_code_and_lets_it_finish() -> 
         old = asyncio.ensure_future(platform.invoker.invoke(a_call()))
         await reached(lambda: gates, pause_s=0)
 
-        platform.registry.put(a_record(generation="g2"))
+        platform.registry.put(a_record(a_version(generation="g2")))
         platform.driver.retire(KEY, frozenset({("$LATEST", "g2")}))
         new = asyncio.ensure_future(platform.invoker.invoke(a_call()))
         await reached(lambda: len(gates) == 2, pause_s=0)
@@ -325,7 +326,7 @@ async def test_a_check_resolves_and_runs_nothing() -> None:
         with pytest.raises(ResourceNotFoundException):
             await platform.invoker.check(a_call(name="other"))
 
-        platform.registry.put(a_record(state=State.PENDING))
+        platform.registry.put(a_record(a_version(state=State.PENDING)))
         with pytest.raises(ResourceConflictException):
             await platform.invoker.check(a_call())
 

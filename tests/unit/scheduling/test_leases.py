@@ -9,8 +9,8 @@ import pytest
 from raylambda.hosts.placing import PlacementRefused, Refusal
 from raylambda.hosts.ports import Unplaceable
 from raylambda.model.invocation import Target
-from tests.builders import a_version
-from tests.unit.scheduling.platform_on_fakes import KEY, a_platform
+from tests.builders import KEY, a_version
+from tests.unit.scheduling.platform_on_fakes import a_platform
 from tests.waiting import reached
 
 pytestmark = pytest.mark.anyio

@@ -8,24 +8,15 @@ from raylambda.model.errors import ResourceConflictException, ResourceNotFoundEx
 from raylambda.model.function import Alias, FunctionRecord, State
 from raylambda.model.invocation import Target
 from raylambda.scheduling.registry import Registry
-from tests.builders import a_version
-
-ARN = "arn:aws:lambda:us-east-1:123456789012:function:hello"
+from tests.builders import ACCOUNT, ARN, KEY, REGION, a_record, a_version
 
 
-def a_record(**changes: object) -> FunctionRecord:
-    values: dict[str, object] = {
-        "account": "123456789012",
-        "region": "us-east-1",
-        "name": "hello",
-        "versions": {"$LATEST": a_version(), "1": a_version(version="1"), "2": a_version(version="2")},
-        **changes,
-    }
-    return FunctionRecord(**values)  # type: ignore[arg-type]
+def two_versions(**changes: object) -> FunctionRecord:
+    return a_record(a_version(), a_version(version="1"), a_version(version="2"), **changes)
 
 
 def resolve(registry: Registry, qualifier: str | None = None, name: str = "hello") -> Target:
-    return registry.resolve("123456789012", "us-east-1", name, qualifier)
+    return registry.resolve(ACCOUNT, REGION, name, qualifier)
 
 
 def a_registry(*records: FunctionRecord, draw: float = 0.0) -> Registry:
@@ -45,7 +36,7 @@ def a_registry(*records: FunctionRecord, draw: float = 0.0) -> Registry:
     ],
 )
 def test_the_invoked_arn_keeps_the_clients_qualifier(qualifier: str | None, version: str, arn: str, label: str) -> None:
-    registry = a_registry(a_record(aliases={"live": Alias("live", "1")}))
+    registry = a_registry(two_versions(aliases={"live": Alias("live", "1")}))
 
     target = resolve(registry, qualifier)
 
@@ -56,7 +47,7 @@ def test_the_invoked_arn_keeps_the_clients_qualifier(qualifier: str | None, vers
 
 @pytest.mark.parametrize(("draw", "version"), [(0.0, "2"), (0.29, "2"), (0.3, "1"), (0.99, "1")])
 def test_an_alias_with_weights_sends_a_share_to_its_additional_version(draw: float, version: str) -> None:
-    registry = a_registry(a_record(aliases={"live": Alias("live", "1", {"2": 0.3})}), draw=draw)
+    registry = a_registry(two_versions(aliases={"live": Alias("live", "1", {"2": 0.3})}), draw=draw)
 
     assert resolve(registry, "live").version.version == version
 
@@ -71,7 +62,7 @@ def test_an_alias_with_weights_sends_a_share_to_its_additional_version(draw: flo
     ],
 )
 def test_what_does_not_exist_is_named_as_it_was_asked_for(name: str, qualifier: str | None, message: str) -> None:
-    registry = a_registry(a_record())
+    registry = a_registry(two_versions())
 
     with pytest.raises(ResourceNotFoundException) as error:
         resolve(registry, qualifier, name)
@@ -80,7 +71,7 @@ def test_what_does_not_exist_is_named_as_it_was_asked_for(name: str, qualifier: 
 
 
 def test_a_pending_function_cannot_be_invoked_yet() -> None:
-    registry = a_registry(a_record(versions={"$LATEST": a_version(state=State.PENDING)}))
+    registry = a_registry(a_record(a_version(state=State.PENDING)))
 
     with pytest.raises(ResourceConflictException) as error:
         resolve(registry)
@@ -91,18 +82,18 @@ def test_a_pending_function_cannot_be_invoked_yet() -> None:
 
 
 def test_functions_of_another_account_or_region_are_other_functions() -> None:
-    registry = a_registry(a_record())
+    registry = a_registry(two_versions())
 
-    for account, region in (("210987654321", "us-east-1"), ("123456789012", "eu-west-1")):
+    for account, region in (("210987654321", REGION), (ACCOUNT, "eu-west-1")):
         with pytest.raises(ResourceNotFoundException):
             registry.resolve(account, region, "hello", None)
 
 
 def test_a_dropped_function_is_not_found() -> None:
-    registry = a_registry(a_record())
+    registry = a_registry(two_versions())
 
-    registry.drop(("123456789012", "us-east-1", "hello"))
-    registry.drop(("123456789012", "us-east-1", "never-was"))
+    registry.drop(KEY)
+    registry.drop((ACCOUNT, REGION, "never-was"))
 
     with pytest.raises(ResourceNotFoundException):
         resolve(registry)

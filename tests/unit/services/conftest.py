@@ -6,15 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from raylambda.store.engine import Database, migrate, open_engine
+from raylambda.store.engine import Database
+from tests.plugins.databases import migrated
 from tests.unit.services.lambda_.control_plane import ControlPlane
 
 
 @pytest.fixture
 def plane() -> Iterator[ControlPlane]:
-    engine = open_engine("sqlite://")
-    migrate(engine)
-    database = Database(engine)
+    database = migrated()
     yield ControlPlane(database)
     database.close()
 

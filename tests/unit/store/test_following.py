@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -17,6 +17,7 @@ from raylambda.store.following import ChangeFollower
 from raylambda.store.functions import StoredFunctions
 from raylambda.store.tables import ChangeRow, FollowerRow, FunctionRow
 from raylambda.testing.clock import ManualClock
+from tests.waiting import reached
 
 pytestmark = pytest.mark.anyio
 
@@ -132,12 +133,6 @@ async def following(
         await followed.follower.close()
 
 
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - the condition is about the store
-            await asyncio.sleep(0.001)
-
-
 async def test_at_the_start_everything_is_loaded(database: Database) -> None:
     create(database, "before")
 
@@ -218,7 +213,7 @@ async def test_while_the_store_is_away_what_is_known_serves_and_nobody_waits(dat
         assert followed.known.names == {"before"}
         switch.off = False
         create(database, "after")
-        await until(lambda: followed.follower.describe()["failing"] is False)
+        await reached(lambda: followed.follower.describe()["failing"] is False)
         assert followed.known.names == {"before", "unseen", "after"}
 
 
@@ -232,7 +227,7 @@ async def test_a_change_that_cannot_be_applied_holds_nobody_up_and_is_tried_agai
 
         assert followed.follower.describe()["failing"] is True
         followed.known.fails = None
-        await until(lambda: followed.follower.describe()["failing"] is False)
+        await reached(lambda: followed.follower.describe()["failing"] is False)
         assert followed.known.names == {"before", "after"}
 
 
@@ -249,7 +244,7 @@ async def test_a_follower_keeps_its_position_prunes_and_takes_it_away_when_it_cl
     async with following(database, heartbeat_s=0.001):
         create(database, "c")
 
-        await until(lambda: len(kept(database)) == 1)
+        await reached(lambda: len(kept(database)) == 1)
 
         assert positions(database) == {"one": kept(database)[0]}
 
@@ -259,7 +254,7 @@ async def test_a_follower_keeps_its_position_prunes_and_takes_it_away_when_it_cl
 async def test_no_position_is_written_where_an_operation_commits(database: Database) -> None:
     create(database, "before")
     async with following(database) as followed:
-        await until(lambda: positions(database))
+        await reached(lambda: positions(database))
         at_the_start = positions(database)
 
         for number in range(20):

@@ -14,7 +14,8 @@ from raylambda.store.engine import Database
 from raylambda.store.errors import StoreConflict, StoreUnavailable
 from raylambda.store.events import accept_event
 from raylambda.store.group_writer import GroupWriter
-from tests.unit.queue.scripted_queue import a_call, count_events
+from tests.builders import a_call
+from tests.unit.queue.scripted_queue import count_events
 
 
 class CountingDatabase(Database):
@@ -39,7 +40,7 @@ def counting(database: Database) -> CountingDatabase:
 
 async def accept(writer: GroupWriter, request_id: str) -> str:
     def unit(session: Session) -> str:
-        accept_event(session, a_call(request_id), 1.0)
+        accept_event(session, a_call(request_id=request_id), 1.0)
         return request_id
 
     return await writer.write(unit)

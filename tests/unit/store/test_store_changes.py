@@ -18,8 +18,8 @@ from raylambda.store.changes import (
     prune_changes,
     record_change,
 )
-from raylambda.store.engine import Database, migrate, open_engine
-from tests.plugins.databases import PostgresqlServer
+from raylambda.store.engine import Database
+from tests.plugins.databases import PostgresqlServer, migrated
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 NOW = 1_800_000_000.0
@@ -137,9 +137,7 @@ def test_the_newest_change_is_never_pruned(database: Database) -> None:
 def test_postgresql_draws_no_number_while_a_lower_one_is_not_committed(postgresql_server: PostgresqlServer) -> None:
     # Sequences give numbers out of any order of commits; without the lock, the reader would see 2, and skip 1 for good.
     url = postgresql_server.create_database()
-    engine = open_engine(url)
-    migrate(engine)
-    database = Database(engine)
+    database = migrated(url)
     slow_has_a_number, let_slow_commit = threading.Event(), threading.Event()
     numbers: dict[str, int] = {}
 

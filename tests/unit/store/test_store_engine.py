@@ -15,6 +15,7 @@ from raylambda.store.changes import ChangeKind, record_change
 from raylambda.store.engine import Database, migrate, open_engine
 from raylambda.store.errors import StoreConflict, StoreUnavailable
 from raylambda.store.tables import FunctionRow
+from tests.plugins.databases import migrated
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 
@@ -158,8 +159,7 @@ def test_sqlite_keeps_a_write_ahead_log_and_checks_foreign_keys(tmp_path: Path) 
 
 
 def test_a_database_in_memory_serves_every_thread() -> None:
-    database = Database(open_engine("sqlite://"))
-    migrate(database.engine)
+    database = migrated()
 
     def create() -> None:
         with database.session() as session:

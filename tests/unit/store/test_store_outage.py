@@ -14,7 +14,7 @@ from raylambda.store.changes import ChangeKind, newest_change, record_change
 from raylambda.store.engine import Database, migrate, open_engine
 from raylambda.store.errors import StoreUnavailable
 from raylambda.store.tables import FunctionRow
-from tests.plugins.databases import PostgresqlServer
+from tests.plugins.databases import PostgresqlServer, migrated
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 
@@ -37,8 +37,7 @@ def names(database: Database) -> list[str]:
 @pytest.mark.postgresql
 def test_a_server_that_is_killed_is_unavailable_until_it_is_back(own_postgresql_server: PostgresqlServer) -> None:
     server = own_postgresql_server
-    database = Database(open_engine(server.create_database()))
-    migrate(database.engine)
+    database = migrated(server.create_database())
     create(database, "before")
 
     with pytest.raises(StoreUnavailable), database.session() as session:
@@ -113,8 +112,7 @@ def test_a_damaged_database_file_is_unavailable(tmp_path: Path) -> None:
 
 def test_a_writer_that_holds_the_database_too_long_makes_others_unavailable(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/store.sqlite"
-    database = Database(open_engine(url))
-    migrate(database.engine)
+    database = migrated(url)
     impatient = Database(open_engine(url, lock_wait_s=0.05))
 
     with database.session() as session:

@@ -1,4 +1,4 @@
-"""Builders with defaults, and a stage on which a scripted environment plays."""
+"""A stage on which a scripted environment plays."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from raylambda.model.environment import EnvironmentStarted
-from raylambda.model.function import FunctionVersion, State
-from raylambda.model.invocation import Invocation, InvocationResult
+from raylambda.model.invocation import InvocationResult
 from raylambda.node.environment.environment import Environment, Job
 from raylambda.node.environment.logging.journal import Journal
 from raylambda.node.environment.logging.log_buffer import LogBuffer
@@ -16,31 +15,8 @@ from raylambda.node.sandbox.contract import GuestSpec, RuntimeCommand
 from raylambda.testing.clock import ManualClock
 from raylambda.testing.sandbox import FakeGuest, FakeRuntime, FakeSandbox, Script
 from raylambda.testing.timers import ManualTimers
+from tests.builders import a_version, an_invocation
 from tests.waiting import reached
-
-REQUEST_ID = "8f507cfc-0000-4000-8000-000000000001"
-
-
-def a_version(**changes: Any) -> FunctionVersion:
-    fields: dict[str, Any] = {
-        "account": "123456789012",
-        "region": "us-east-1",
-        "name": "hello",
-        "version": "$LATEST",
-        "generation": "g1",
-        "state": State.ACTIVE,
-        "runtime": "python3.12",
-        "handler": "app.handler",
-        "code_sha256": "0" * 64,
-        "code_size": 100,
-        "timeout_s": 3,
-    }
-    return FunctionVersion(**{**fields, **changes})
-
-
-def an_invocation(payload: bytes = b'{"a":1}', request_id: str = REQUEST_ID, **changes: Any) -> Invocation:
-    arn = "arn:aws:lambda:us-east-1:123456789012:function:hello"
-    return Invocation(request_id, payload, arn, **{"tail": True, **changes})
 
 
 class Stage:

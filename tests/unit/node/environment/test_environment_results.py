@@ -19,7 +19,8 @@ from raylambda.testing.sandbox import (
     respond,
     writes,
 )
-from tests.unit.node.environment.stage import REQUEST_ID, Stage, an_invocation
+from tests.builders import REQUEST_ID, an_invocation
+from tests.unit.node.environment.stage import Stage
 from tests.waiting import reached
 
 pytestmark = pytest.mark.anyio

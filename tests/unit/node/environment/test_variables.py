@@ -7,7 +7,7 @@ import pytest
 from raylambda.model.ray_options import RayOptions
 from raylambda.model.reserved_variables import RESERVED_VARIABLES
 from raylambda.node.environment.variables import environment_variables
-from tests.unit.node.environment.stage import a_version
+from tests.builders import a_version
 
 
 def variables(

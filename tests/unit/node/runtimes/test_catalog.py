@@ -7,30 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from raylambda.model.function import FunctionVersion, State
 from raylambda.node.runtimes.catalog import Catalog
 from raylambda.node.runtimes.interpreters import SearchPlaces, base_interpreter
 from raylambda.node.runtimes.plan import RuntimePlan, RuntimeUnavailable, View
 from raylambda.node.sandbox.contract import BOOTSTRAP_SOURCE
-
-OWN = "python{}.{}".format(*sys.version_info[:2])
-
-
-def a_version(runtime: str = OWN, memory_mb: int = 128, **environment: str) -> FunctionVersion:
-    return FunctionVersion(
-        account="123456789012",
-        region="us-east-1",
-        name="f",
-        version="$LATEST",
-        generation="g1",
-        state=State.ACTIVE,
-        runtime=runtime,
-        handler="app.handler",
-        code_sha256="0" * 64,
-        code_size=1,
-        memory_mb=memory_mb,
-        environment=environment,
-    )
+from tests.builders import OWN_PYTHON, a_version
 
 
 def an_executable(path: Path, text: str = "#!/bin/sh\n") -> Path:
@@ -87,7 +68,7 @@ def test_the_variables_are_those_of_aws(tmp_path: Path, code_tree: Path) -> None
         "PYTHONPATH": "/var/runtime",
     }
     assert plan.reserved == {
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{OWN}",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{OWN_PYTHON}",
         "LAMBDA_TASK_ROOT": "/var/task",
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
         "PWD": "/var/task",
@@ -96,7 +77,7 @@ def test_the_variables_are_those_of_aws(tmp_path: Path, code_tree: Path) -> None
 
 
 def test_a_prepared_tree_is_mounted_where_aws_has_boto3(tmp_path: Path, code_tree: Path) -> None:
-    tree = tmp_path / "packages" / OWN
+    tree = tmp_path / "packages" / OWN_PYTHON
     tree.mkdir(parents=True)
     unfinished = a_catalog(tmp_path).plan(a_version(), code_tree)
     (tree / ".prepared").write_text("")
@@ -119,12 +100,12 @@ def test_a_prepared_tree_is_mounted_where_aws_has_boto3(tmp_path: Path, code_tre
 def test_variables_that_act_at_an_exec_are_given_one(
     variables: dict[str, str], tmp_path: Path, code_tree: Path
 ) -> None:
-    assert not a_catalog(tmp_path).plan(a_version(**variables), code_tree).forked
+    assert not a_catalog(tmp_path).plan(a_version(environment=variables), code_tree).forked
 
 
 @pytest.mark.parametrize("variables", [{}, {"PYTHONPATH": "/var/task/lib"}, {"MY_LD_PRELOAD": "x"}, {"PATH": "/x"}])
 def test_other_variables_leave_the_fork(variables: dict[str, str], tmp_path: Path, code_tree: Path) -> None:
-    assert a_catalog(tmp_path).plan(a_version(**variables), code_tree).forked
+    assert a_catalog(tmp_path).plan(a_version(environment=variables), code_tree).forked
 
 
 @pytest.mark.parametrize("library", ["libown.so", "lib/libown.so.1", "libown.so.1.2"])
@@ -144,7 +125,7 @@ def test_extension_modules_do_not(tmp_path: Path, code_tree: Path) -> None:
 
 
 def test_a_wrapper_gets_the_command_from_a_shell(tmp_path: Path, code_tree: Path) -> None:
-    version = a_version(AWS_LAMBDA_EXEC_WRAPPER="/opt/wrap")
+    version = a_version(environment={"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrap"})
 
     plan = a_catalog(tmp_path).plan(version, code_tree)
 
@@ -155,7 +136,7 @@ def test_a_wrapper_gets_the_command_from_a_shell(tmp_path: Path, code_tree: Path
 def test_node_runs_below_the_hosts_python(tmp_path: Path, code_tree: Path) -> None:
     node = a_node(tmp_path / "node", "v22.3.1")
 
-    plan = a_catalog(tmp_path, str(node.parent)).plan(a_version("nodejs22.x", memory_mb=1000), code_tree)
+    plan = a_catalog(tmp_path, str(node.parent)).plan(a_version(runtime="nodejs22.x", memory_mb=1000), code_tree)
 
     assert plan.argv == (
         str(node),
@@ -177,7 +158,9 @@ def test_node_runs_below_the_hosts_python(tmp_path: Path, code_tree: Path) -> No
 def test_a_provided_runtime_is_the_functions_own(tmp_path: Path, code_tree: Path) -> None:
     an_executable(code_tree / "bootstrap")
 
-    plan = a_catalog(tmp_path).plan(a_version("provided.al2023", AWS_LAMBDA_EXEC_WRAPPER="/opt/wrap"), code_tree)
+    plan = a_catalog(tmp_path).plan(
+        a_version(runtime="provided.al2023", environment={"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrap"}), code_tree
+    )
 
     assert plan.argv == ("/var/task/bootstrap",)
     assert not {"AWS_EXECUTION_ENV", "PWD", "SHLVL"} & {*plan.env, *plan.reserved}
@@ -185,7 +168,7 @@ def test_a_provided_runtime_is_the_functions_own(tmp_path: Path, code_tree: Path
 
 def test_a_provided_runtime_without_a_bootstrap_says_where_it_looked(tmp_path: Path, code_tree: Path) -> None:
     with pytest.raises(RuntimeUnavailable) as caught:
-        a_catalog(tmp_path).plan(a_version("provided"), code_tree)
+        a_catalog(tmp_path).plan(a_version(runtime="provided"), code_tree)
 
     assert caught.value.error_type == "Runtime.InvalidEntrypoint"
     assert caught.value.message == "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
@@ -195,7 +178,7 @@ def test_a_bootstrap_that_is_not_executable_is_refused(tmp_path: Path, code_tree
     (code_tree / "bootstrap").touch(0o644)
 
     with pytest.raises(RuntimeUnavailable) as caught:
-        a_catalog(tmp_path).plan(a_version("provided.al2"), code_tree)
+        a_catalog(tmp_path).plan(a_version(runtime="provided.al2"), code_tree)
 
     assert caught.value.error_type == "Runtime.InvalidEntrypoint"
     assert caught.value.message == "fork/exec /var/task/bootstrap: permission denied"
@@ -204,18 +187,18 @@ def test_a_bootstrap_that_is_not_executable_is_refused(tmp_path: Path, code_tree
 @pytest.mark.parametrize("runtime", ["python3.14", "nodejs24.x", "ruby3.4", "go1.x"])
 def test_a_runtime_that_is_absent_says_what_to_do(runtime: str, tmp_path: Path, code_tree: Path) -> None:
     with pytest.raises(RuntimeUnavailable) as caught:
-        a_catalog(tmp_path).plan(a_version(runtime), code_tree)
+        a_catalog(tmp_path).plan(a_version(runtime=runtime), code_tree)
 
     assert caught.value.error_type == "Runtime.Unavailable"
     assert f"nothing to run {runtime} with" in caught.value.message
     assert "RAYLAMBDA_RUNTIMES" in caught.value.message
-    assert f"Available here: {OWN}, provided" in caught.value.message
+    assert f"Available here: {OWN_PYTHON}, provided" in caught.value.message
 
 
 def test_an_operator_maps_a_python_runtime_to_an_interpreter(tmp_path: Path, code_tree: Path) -> None:
     catalog = a_catalog(tmp_path, **{"python3.14": sys.executable})
 
-    plan = catalog.plan(a_version("python3.14"), code_tree)
+    plan = catalog.plan(a_version(runtime="python3.14"), code_tree)
 
     assert plan.init_interpreter == str(base_interpreter().executable)
     assert plan.reserved["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.14"
@@ -226,7 +209,7 @@ def test_an_operator_maps_a_name_to_a_runtime_of_its_own(tmp_path: Path, code_tr
     ruby = an_executable(tmp_path / "ruby" / "bin" / "lambda-ruby")
     catalog = a_catalog(tmp_path, **{"ruby3.4": str(ruby)})
 
-    plan = catalog.plan(a_version("ruby3.4"), code_tree)
+    plan = catalog.plan(a_version(runtime="ruby3.4"), code_tree)
 
     assert plan.argv == (str(ruby),)
     assert targets(plan)[str(tmp_path / "ruby")] == tmp_path / "ruby"
@@ -235,7 +218,7 @@ def test_an_operator_maps_a_name_to_a_runtime_of_its_own(tmp_path: Path, code_tr
 
 
 def test_a_mapping_never_mounts_the_system(tmp_path: Path, code_tree: Path) -> None:
-    plan = a_catalog(tmp_path, custom="/bin/true").plan(a_version("custom"), code_tree)
+    plan = a_catalog(tmp_path, custom="/bin/true").plan(a_version(runtime="custom"), code_tree)
 
     assert not {"/", "/bin", "/usr"} & set(targets(plan))
 
@@ -247,7 +230,7 @@ def test_a_mapping_to_nothing_is_said(runtime: str, tmp_path: Path, code_tree: P
     with pytest.raises(
         RuntimeUnavailable, match=f"RAYLAMBDA_RUNTIMES maps {runtime} to /not/there, which does not run"
     ):
-        catalog.plan(a_version(runtime), code_tree)
+        catalog.plan(a_version(runtime=runtime), code_tree)
 
 
 def test_without_a_jail_the_places_are_those_of_the_node(tmp_path: Path, code_tree: Path) -> None:
@@ -263,7 +246,7 @@ def test_available_names_what_can_be_planned(tmp_path: Path) -> None:
     node = a_node(tmp_path / "node", "v20.1.0")
 
     assert a_catalog(tmp_path, str(node.parent)).available() == (
-        OWN,
+        OWN_PYTHON,
         "nodejs20.x",
         "provided",
         "provided.al2",
@@ -277,6 +260,6 @@ def test_an_interpreter_is_asked_once(tmp_path: Path, code_tree: Path) -> None:
     catalog = a_catalog(tmp_path, str(node.parent))
 
     for _ in range(3):
-        catalog.plan(a_version("nodejs20.x"), code_tree)
+        catalog.plan(a_version(runtime="nodejs20.x"), code_tree)
 
     assert log.read_text() == "asked\n"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import string
-import zipfile
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -25,6 +23,7 @@ from raylambda.store.engine import Database
 from raylambda.store.functions import activate, load_function
 from raylambda.testing.clock import ManualClock
 from raylambda.testing.codestore import MemoryCodeStore
+from tests.builders import a_zip
 
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
@@ -34,10 +33,7 @@ ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"
 
 def a_package(source: str = "def handler(event, context): return event\n") -> bytes:
     """A zip with one module; equal sources make equal bytes."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(zipfile.ZipInfo("app.py"), source)
-    return buffer.getvalue()
+    return a_zip({"app.py": source})
 
 
 def zip_member(source: str = "def handler(event, context): return event\n") -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import struct
-import zipfile
 from base64 import b64encode
-from io import BytesIO
 from typing import Any
 
 import pytest
 
 from raylambda.model.limits import CODE_STORAGE_BYTES, UNZIPPED_BYTES, ZIPPED_BYTES
 from raylambda.store.tables import FunctionVersionRow
+from tests.builders import a_zip
 from tests.unit.services.lambda_.control_plane import ARN, ControlPlane, a_function, a_package, zip_member
 from tests.unit.services.lambda_.goldens import assert_golden
 
@@ -233,10 +232,7 @@ def test_update_of_an_unknown_function(plane: ControlPlane) -> None:
 
 def claiming(unzipped_bytes: int) -> bytes:
     """A zip whose directory says that its one file has so many bytes."""
-    buffer = BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("big", b"")
-    data = bytearray(buffer.getvalue())
+    data = bytearray(a_zip({"big": b""}))
     entry = data.index(b"PK\x01\x02")
     struct.pack_into("<I", data, entry + 24, unzipped_bytes)
     return bytes(data)

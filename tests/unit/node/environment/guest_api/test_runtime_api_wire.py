@@ -11,8 +11,9 @@ import pytest
 from raylambda.model.limits import RESPONSE_PAYLOAD_BYTES
 from raylambda.node.environment.environment import Environment
 from raylambda.testing.sandbox import hangs
+from tests.builders import REQUEST_ID, an_invocation
 from tests.unit.node.environment.guest_api.raw_client import RawClient
-from tests.unit.node.environment.stage import REQUEST_ID, Stage, an_invocation
+from tests.unit.node.environment.stage import Stage
 from tests.waiting import reached
 
 pytestmark = pytest.mark.anyio

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from raylambda.testing.sandbox import ECHO, exits, hangs, next_event, report_init_error, writes
-from tests.unit.node.environment.stage import REQUEST_ID, Stage, an_invocation
+from tests.builders import REQUEST_ID, an_invocation
+from tests.unit.node.environment.stage import Stage
 
 pytestmark = pytest.mark.anyio
 

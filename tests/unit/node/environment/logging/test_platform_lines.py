@@ -10,7 +10,7 @@ from raylambda.node.environment.events import Phase
 from raylambda.node.environment.failures import Failed, Responded, exited, reported, response_too_large, timed_out
 from raylambda.node.environment.logging.platform_lines import Measures, PlatformLines, runtime_version
 from raylambda.node.sandbox.contract import RuntimeExit
-from tests.unit.node.environment.stage import REQUEST_ID, a_version
+from tests.builders import REQUEST_ID, a_version
 
 NOW = 1_700_000_000.1234
 OK = Responded(b"1234")
@@ -77,7 +77,7 @@ def test_why_a_runtime_is_gone() -> None:
 
 
 def test_init() -> None:
-    lines = text_lines()
+    lines = text_lines(runtime="python3.12")
 
     assert lines.init_start(NOW, Phase.INIT)[0].startswith(
         "INIT_START Runtime Version: python:3.12.v1\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:"
@@ -151,7 +151,7 @@ def test_json_records_of_failures() -> None:
 
 
 def test_json_records_of_init() -> None:
-    lines = json_lines("DEBUG")
+    lines = json_lines("DEBUG", runtime="python3.12")
 
     start = json.loads(lines.init_start(NOW, Phase.INVOKE)[0])
     failed = [json.loads(entry) for entry in lines.init_failed(NOW, Phase.INIT, 5.5, CRASHED)]
