@@ -11,7 +11,8 @@ from raylambda.hosts.ports import Host, HostLost
 from raylambda.model.environment import HostEvent
 from raylambda.model.ray_options import RayOptions
 from raylambda.testing.hosts import FakeCluster
-from tests.unit.scheduling.platform_on_fakes import a_call, a_platform, a_record
+from tests.builders import a_call, a_record, a_version
+from tests.unit.scheduling.platform_on_fakes import a_platform
 from tests.waiting import reached
 
 pytestmark = pytest.mark.anyio
@@ -51,7 +52,7 @@ async def test_a_host_that_comes_up_while_others_are_released_at_the_end_is_rele
             await may_come.wait()
 
         platform.script.before_host = slowly
-        platform.registry.put(a_record(ray_options=RayOptions(num_gpus=1)))
+        platform.registry.put(a_record(a_version(ray_options=RayOptions(num_gpus=1))))
         call = asyncio.ensure_future(platform.invoker.invoke(a_call()))
         await reached(lambda: len(platform.fleet.describe()["hosts"]) == 2, pause_s=0)  # type: ignore[arg-type]
         closing = asyncio.ensure_future(platform.driver.close())
