@@ -8,7 +8,7 @@ returns commands (imperative).
 
 * ``events``              what the fleet is told, and what it wants done
 * ``fleet``               the decider: what follows from each event
-* ``state``               the books: hosts, environments with their states and transitions, pools
+* ``state``               the books: hosts, environments with their states and transitions, pools, and what is lately over
 * ``placements``          who waits for an environment, who gets which, and who was refused
 * ``capacity``            starts environments where there is room, makes it where it must, and stops environments
 * ``host_choice``         which host gets an environment, and which idle ones make room for it
