@@ -49,7 +49,8 @@ class View(StrEnum):
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
     """What a language is asked to plan. ``interpreter`` is what its ``find_interpreter`` found; ``mapped`` is the operator's path
-    for the runtime, if there is one; ``packages`` has one tree per Python (``python_packages.py``).
+    for the runtime, if there is one; ``packages`` has one tree per Python (``python_packages.py``). ``ray_packages`` are the folders
+    that Ray's installers made for this host, as the guest sees them: they are mounted for every language, found by one that looks.
     """
 
     version: FunctionVersion
@@ -58,6 +59,7 @@ class PlanRequest:
     interpreter: Interpreter
     mapped: Path | None
     packages: Path
+    ray_packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import json
+import sys
 import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -64,7 +65,9 @@ class FakeCatalog(Catalog):
     def available(self) -> tuple[str, ...]:
         return ("python3.12",)
 
-    def plan(self, version: FunctionVersion, code_tree: Path, view: View = View.JAIL) -> RuntimePlan:
+    def plan(
+        self, version: FunctionVersion, code_tree: Path, view: View = View.JAIL, ray_packages: tuple[str, ...] = ()
+    ) -> RuntimePlan:
         if version.runtime != "python3.12":
             raise RuntimeUnavailable("Runtime.Unavailable", f"This node has nothing to run {version.runtime} with.")
         mounts = (Mount(Path("/python"), "/var/lang"),)
@@ -375,13 +378,20 @@ async def test_a_flood_of_lines_is_cut_and_told(house: House) -> None:
     assert "Dropped: " in (await house.lines())[-1]
 
 
-async def test_packages_of_the_runtime_env_are_mounted_and_importable(house: House) -> None:
-    house.host._parts = replace(house.parts, launching=LaunchSettings(packages=(Path("/ray/site-packages"),)))
+@pytest.mark.parametrize(
+    ("view", "seen"), [(View.JAIL, "/run/raylambda/packages/0"), (View.PLAIN, "/ray/site-packages")]
+)
+async def test_packages_of_the_runtime_env_are_mounted_and_importable(house: House, view: View, seen: str) -> None:
+    house.host._parts = replace(
+        house.parts,
+        catalog=Catalog({"python3.12": sys.executable}, packages=Path("/nonexistent")),
+        launching=LaunchSettings(view=view, packages=(Path("/ray/site-packages"),)),
+    )
     await house.host.start(a_start(environment={"PYTHONPATH": "/own"}))
 
     guest = house.sandbox.guests[0]
     assert Mount(Path("/ray/site-packages"), "/run/raylambda/packages/0") in guest.spec.mounts
-    assert guest.runtimes[0].command.env["PYTHONPATH"] == "/own:/run/raylambda/packages/0"
+    assert guest.runtimes[0].command.env["PYTHONPATH"] == f"/own:{seen}"
 
 
 async def test_a_function_with_gpus_sees_those_of_its_host(house: House) -> None:
