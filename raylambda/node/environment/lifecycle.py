@@ -3,7 +3,7 @@
 Everything that affects states and transitions lives in this file. ``TRANSITIONS`` is the whole truth: a pair that is not
 in it is refused (``Refused``), and the diagram in ``docs/environment-states.md`` is made from it by ``diagram``.
 
-The shell (``environment.py``) feeds events and carries out the commands that come back, in their order. It answers
+The driver (``environment.py``) tells events and carries out the commands that come back, in their order. It answers
 ``StartRuntime`` by ``RuntimeExited`` (some day), ``KillRuntime`` by ``RuntimeKilled`` and ``ArmDeadline`` by
 ``DeadlinePassed`` unless ``DisarmDeadline`` comes first. One deadline is armed at a time; arming replaces it.
 

@@ -87,7 +87,7 @@ class House:
             CodeTrees(folder / "code"),
             FakeCatalog(),
             "n1",
-            HostFolder.claim(self.settings.own_dir),
+            HostFolder.take(self.settings.own_dir),
             LaunchSettings(function_env={"OPERATOR": "1"}),
             clock=self.clock,
             timers=self.timers,
