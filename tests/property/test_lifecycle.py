@@ -32,9 +32,13 @@ from raylambda.node.environment.events import (
     StartRuntime,
 )
 from raylambda.node.environment.failures import Failed, Responded
-from raylambda.node.environment.lifecycle import HAS_DEADLINE, HAS_INVOCATION, HAS_RUNTIME, Lifecycle, Refused, State
+from raylambda.node.environment.lifecycle import HAS_INVOCATION, Lifecycle, Refused, State
 
 FAILURE = Failed("Runtime.ExitError", b"{}", reason="gone")
+HAS_RUNTIME = frozenset(
+    {State.INITIALIZING, State.READY, State.RUNNING, State.RESPONSE_SENT, State.QUEUED, State.RESTARTING}
+)
+HAS_DEADLINE = HAS_RUNTIME - {State.READY}
 FATAL = (InitErrorReported, RuntimeExited, RuntimeSegfaulted, DeadlinePassed, GuestLost)
 
 

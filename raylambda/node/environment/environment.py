@@ -221,7 +221,7 @@ class UnrunnableEnvironment:
         self._journal = journal
 
     async def start(self) -> EnvironmentStarted:
-        self._journal.note("StartRequested", _UNRUNNABLE, self._absent.message)
+        self._journal.note("StartRequested", _UNRUNNABLE, self._absent.error_type)
         return EnvironmentStarted(self._environment_id, init_ms=0.0, init_ok=False)
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:

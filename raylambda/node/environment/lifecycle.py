@@ -214,10 +214,6 @@ TRANSITIONS: Final[Mapping[tuple[State, type[Event]], Transition]] = {
     (State.CLOSED, ShutdownRequested): Transition(State.CLOSED),
 }
 
-HAS_RUNTIME: Final = frozenset(
-    {State.INITIALIZING, State.READY, State.RUNNING, State.RESPONSE_SENT, State.QUEUED, State.RESTARTING}
-)
-HAS_DEADLINE: Final = HAS_RUNTIME - {State.READY}
 HAS_INVOCATION: Final = frozenset(
     {State.RUNNING, State.QUEUED, State.RESETTING_QUEUED, State.FAILING, State.RESTARTING}
 )

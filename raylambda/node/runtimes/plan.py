@@ -14,12 +14,10 @@ from typing import Final
 
 from raylambda.model.function import FunctionVersion
 from raylambda.node.runtimes.interpreters import Interpreter
-from raylambda.node.sandbox.contract import BOOTSTRAP_SOURCE, BOOTSTRAP_TARGET, Mount
+from raylambda.node.sandbox.contract import BOOTSTRAP_SOURCE, BOOTSTRAP_TARGET, OPT_ROOT, TASK_ROOT, Mount
 
 LANGUAGE_TARGET: Final = "/var/lang"
 RUNTIME_TARGET: Final = "/var/runtime"
-TASK_ROOT: Final = "/var/task"
-OPT_ROOT: Final = "/opt"
 
 EXEC_WRAPPER: Final = "AWS_LAMBDA_EXEC_WRAPPER"
 

@@ -33,10 +33,20 @@ from raylambda.node.host_parts import HostParts, HostSettings
 from raylambda.node.launch import LaunchSettings
 from raylambda.node.runtimes.catalog import Catalog
 from raylambda.node.runtimes.plan import RuntimePlan, RuntimeUnavailable, View
-from raylambda.node.sandbox.contract import Mount, SandboxError
+from raylambda.node.sandbox.contract import Mount, RuntimeExit, SandboxError
 from raylambda.node.trees import CodeTrees
 from raylambda.testing.clock import ManualClock
-from raylambda.testing.sandbox import FakeSandbox, Script, exits, hangs, loses_jail, next_event, respond, writes
+from raylambda.testing.sandbox import (
+    FakeRuntime,
+    FakeSandbox,
+    Script,
+    exits,
+    hangs,
+    loses_jail,
+    next_event,
+    respond,
+    writes,
+)
 from raylambda.testing.timers import ManualTimers
 from tests.unit.node.environment.stage import a_version, an_invocation
 from tests.waiting import reached
@@ -431,6 +441,19 @@ async def test_a_host_describes_its_environments(house: House) -> None:
     ]
 
 
+async def test_the_story_names_no_path_of_what_could_not_be_started(house: House) -> None:
+    async def is_not_there(runtime: FakeRuntime) -> None:
+        runtime.end(RuntimeExit(could_not_start="fork/exec /home/somebody/run: no such file or directory"))
+
+    house.scripts([is_not_there])
+    await house.host.start(a_start())
+
+    [environment] = await environments(house.host)
+
+    assert environment["story"][1] == f"{NOW} RuntimeExited (Runtime.InvalidEntrypoint) -> Resetting"
+    assert any("fork/exec /home/somebody/run" in line for line in await house.lines())
+
+
 async def test_the_story_says_why(house: House) -> None:
     house.scripts([exits(3)])
     await house.host.start(a_start())
@@ -448,7 +471,7 @@ async def test_an_environment_that_cannot_run_has_the_same_story_for_people(hous
 
     assert set(unrunnable) == set(other) - {"request_id", "guest"}
     assert (unrunnable["environment_id"], unrunnable["state"]) == ("e1", "Unrunnable")
-    assert unrunnable["story"] == [f"{NOW} StartRequested (This node has nothing to run java21 with.) -> Unrunnable"]
+    assert unrunnable["story"] == [f"{NOW} StartRequested (Runtime.Unavailable) -> Unrunnable"]
 
 
 async def environments(host: Host) -> list[dict[str, Any]]:
