@@ -31,6 +31,7 @@ from raylambda.node.environment.logging.outbox import Outbox
 from raylambda.node.environment.variables import with_all_variables
 from raylambda.node.host_parts import HostParts, HostSettings, gather_parts
 from raylambda.node.launch import guest_spec, runtime_command
+from raylambda.node.runtime_env import package_places
 from raylambda.node.runtimes.plan import RuntimeUnavailable
 from raylambda.node.sandbox.contract import SandboxError
 from raylambda.node.trees import CodeDamaged
@@ -137,8 +138,9 @@ class Host:
         tree = await parts.trees.tree(version.code_sha256, lambda: _fetch(start))
         journal = Journal(version, name, log, parts.clock)
         try:
-            seen = with_all_variables(version, parts.launching.function_env)
-            plan = await asyncio.to_thread(parts.catalog.plan, seen, tree, parts.launching.view)
+            seen, view = with_all_variables(version, parts.launching.function_env), parts.launching.view
+            packages = package_places(parts.launching.packages, view)
+            plan = await asyncio.to_thread(parts.catalog.plan, seen, tree, view, packages)
         except RuntimeUnavailable as absent:
             unrunnable = UnrunnableEnvironment(name, absent, journal)
             self._environments[name] = unrunnable

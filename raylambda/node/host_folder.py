@@ -22,14 +22,14 @@ _CGROUPS: Final = "hosts"
 
 
 class HostFolder:
-    """``claim`` makes one; ``path`` lies beside the folders of the node's other hosts."""
+    """``take`` makes one; ``path`` lies beside the folders of the node's other hosts."""
 
     def __init__(self, path: Path, lock: int) -> None:
         self.path = path
         self._lock = lock
 
     @classmethod
-    def claim(cls, path: Path) -> HostFolder:
+    def take(cls, path: Path) -> HostFolder:
         """Make the folder, mode 0700, and remove those beside it whose hosts are dead; raises ``OSError``."""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _alone(path.parent):

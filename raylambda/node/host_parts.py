@@ -73,7 +73,7 @@ class HostParts:
 
 async def gather_parts(settings: HostSettings) -> HostParts:
     """The real ones, as this node has them; raises ``SandboxError`` when it cannot isolate as asked."""
-    folder = await asyncio.to_thread(HostFolder.claim, settings.own_dir)
+    folder = await asyncio.to_thread(HostFolder.take, settings.own_dir)
     return HostParts(
         sandbox=await make_sandbox(
             settings.isolation, settings.network, settings.egress_allow, folder.path, _cluster_addresses

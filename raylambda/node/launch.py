@@ -1,6 +1,7 @@
 """From the plan of a runtime to a jail and a command: what each start of an environment adds to the plan (pure).
 
-That is the sizes and variables of the function version, the packages and GPUs that Ray gave to this host, and the jail's address.
+That is the sizes and variables of the function version, the mounts of packages and the GPUs that Ray gave to this host, and the jail's
+address. No language is known here: what one does with the packages is in its plan.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from raylambda.model.environment import StartEnvironment
 from raylambda.node.environment.variables import environment_variables
-from raylambda.node.runtime_env import package_mounts, with_packages
+from raylambda.node.runtime_env import package_mounts
 from raylambda.node.runtimes.plan import RuntimePlan, View
 from raylambda.node.sandbox.contract import GuestSpec, RuntimeCommand
 
@@ -48,13 +49,9 @@ def guest_spec(
 def runtime_command(
     start: StartEnvironment, plan: RuntimePlan, settings: LaunchSettings, api_address: str
 ) -> RuntimeCommand:
-    """The runtime process. Packages are for Python alone, and ``CUDA_VISIBLE_DEVICES`` chooses among the node's cards."""
+    """The runtime process. ``CUDA_VISIBLE_DEVICES`` chooses among the node's cards."""
     version = start.version
     env = environment_variables(version, start.log_stream, plan.env, plan.reserved, settings.function_env)
-    if version.runtime.startswith("python"):
-        jailed = settings.view is View.JAIL
-        mounts = package_mounts(settings.packages)
-        env = with_packages(env, [mount.target if jailed else str(mount.source) for mount in mounts])
     if version.ray_options.num_gpus:
         env["CUDA_VISIBLE_DEVICES"] = ",".join(settings.gpu_ids)
     env["AWS_LAMBDA_RUNTIME_API"] = api_address

@@ -6,11 +6,11 @@ packages are those of such a folder on the host's own ``sys.path``.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from raylambda.node.runtimes.plan import View
 from raylambda.node.sandbox.contract import Mount
 
 TARGET: Final = "/run/raylambda/packages"
@@ -33,17 +33,8 @@ def package_mounts(folders: Sequence[Path]) -> tuple[Mount, ...]:
     return tuple(Mount(folder, f"{TARGET}/{number}") for number, folder in enumerate(folders))
 
 
-def with_packages(env: Mapping[str, str], places: Sequence[str]) -> dict[str, str]:
-    """``env`` with ``places``, as the guest sees them, in ``PYTHONPATH``: what the function names there comes first.
-
-    They go before the runtime's own packages, so that a version of boto3 or six that the options pin is the one that is
-    imported; but after them for another Python than Ray's, which may not be able to use what Ray installed.
-    """
-    if not places:
-        return dict(env)
-    listed = [entry for entry in env.get("PYTHONPATH", "").split(":") if entry]
-    runtime = env.get("LAMBDA_RUNTIME_DIR", "")
-    rays_python = f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}"
-    first = runtime in listed and env.get("AWS_EXECUTION_ENV") == rays_python
-    at = listed.index(runtime) if first else len(listed)
-    return {**env, "PYTHONPATH": ":".join((*listed[:at], *places, *listed[at:]))}
+def package_places(folders: Sequence[Path], view: View) -> tuple[str, ...]:
+    """Where a guest with this view sees them; the plan of its language says what is done with that."""
+    if view is View.PLAIN:
+        return tuple(map(str, folders))
+    return tuple(mount.target for mount in package_mounts(folders))

@@ -1,4 +1,4 @@
-"""The shell of asynchronous events: accepts them, claims what is due, runs it side by side, and writes down what follows.
+"""The driver of asynchronous events: accepts them, claims what is due, runs it side by side, and writes down what follows.
 
 Several dispatchers may share a store. A dispatcher that dies leaves its claims behind, and when their leases end another
 one (or the next start of this one) makes the attempts again.

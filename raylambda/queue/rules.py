@@ -1,4 +1,4 @@
-"""What follows from one attempt of an asynchronous event (lambda-reference.md 14). Pure: the shell says what came out, and when.
+"""What follows from one attempt of an asynchronous event (lambda-reference.md 14). Pure: the driver says what came out, and when.
 
 ::
 

@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from raylambda.node.sandbox.contract import Guest, GuestSpec, Mount, RuntimeCommand, RuntimeExit, Sandbox
+from raylambda.node.sandbox.guest import ConfinedGuest
 from tests.waiting import reached
 
 PYTHON = str(Path(sys.executable).resolve())
@@ -24,6 +25,13 @@ class Probe:
     tree: Path
     output: bytearray = field(default_factory=bytearray)
     cwd: str = "/"
+
+    @property
+    def init_pid(self) -> int:
+        """The guest's process 1, as the node numbers it."""
+        assert isinstance(self.guest, ConfinedGuest)
+        assert self.guest.init_pid is not None
+        return self.guest.init_pid
 
     async def start(self, script: str, env: Mapping[str, str] | None = None) -> None:
         """Run ``script`` in the guest, as a program of its own."""

@@ -310,7 +310,7 @@ async def test_a_killed_jail_ends_only_its_own_invocation(host: Host) -> None:
     call = asyncio.create_task(doomed.invoke(doing("sleep")))
     await asyncio.wait([call], timeout=0.3)
 
-    os.kill(await process_1(host, doomed.environment_id), signal.SIGKILL)
+    os.kill(process_1(host, doomed.environment_id), signal.SIGKILL)
     with pytest.raises(EnvironmentStopped):
         await call
     after = await other.invoke(doing("echo", text="fine"))
@@ -324,16 +324,24 @@ async def test_an_idle_environment_whose_jail_is_killed_is_told(host: Host) -> N
     doomed = await a_function(host, MANY_WAYS)
     await host.events()
 
-    os.kill(await process_1(host, doomed.environment_id), signal.SIGKILL)
+    os.kill(process_1(host, doomed.environment_id), signal.SIGKILL)
     events = await host.events()
 
     assert [event.environment_id for event in events if isinstance(event, EnvironmentExited)] == [doomed.environment_id]
 
 
-async def process_1(host: Host, environment_id: str) -> int:
+async def test_what_people_read_of_a_guest_has_no_number_or_path_of_the_node(host: Host, tmp_path: Path) -> None:
+    await a_function(host, MANY_WAYS)
+
     described: Any = await host.describe()
-    (guest,) = [item["guest"] for item in described if item["environment_id"] == environment_id]
-    return int(guest["process_1"])
+
+    assert set(described[0]["guest"]) == {"memory_mb", "memory_peak_mb", "memory_limit_mb", "ended"}
+    assert str(tmp_path) not in json.dumps(described)
+
+
+def process_1(host: Host, environment_id: str) -> int:
+    environment: Any = host._environments[environment_id]
+    return int(environment._guest.init_pid)
 
 
 @pytest.fixture

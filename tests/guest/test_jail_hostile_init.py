@@ -138,7 +138,8 @@ async def test_a_lying_end_resolves_but_the_process_is_killed_at_close(watch: Me
         "hello()\ncontrol.recv(4096); send(frame(b'started')); send(frame(b'exited', b'status', b'0', b'1')); sleep()"
     )
     guest = await launched(script, watch)
-    pid = int(str(guest.describe()["process_1"]))
+    pid = guest.init_pid
+    assert pid is not None
 
     await guest.run(RuntimeCommand(["x"], {}))
     end = await guest.exited()

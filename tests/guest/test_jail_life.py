@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import subprocess
@@ -21,7 +20,7 @@ from tests.waiting import reached
 pytestmark = [pytest.mark.anyio, pytest.mark.jail]
 
 HOST = """
-import asyncio, json, sys
+import asyncio, sys
 from pathlib import Path
 from tests.guest.jail_driver import GuestMaker
 from raylambda.node.sandbox.selection import make_sandbox
@@ -31,7 +30,7 @@ async def main():
     probe = await GuestMaker(sandbox, Path(sys.argv[1])).launch()
     await probe.start("import os, time\\nif os.fork() == 0: os.setsid()\\nprint('running', flush=True); time.sleep(600)")
     await probe.wait_for("running")
-    print(json.dumps(probe.guest.describe()), flush=True)
+    print(probe.init_pid, flush=True)
     await asyncio.Event().wait()
 
 asyncio.run(main())
@@ -64,7 +63,7 @@ def a_host(folder: Path, isolation: str) -> tuple[subprocess.Popen[str], int]:
     command = [sys.executable, "-c", HOST, str(folder), isolation]
     host = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": paths})
     assert host.stdout is not None
-    return host, int(json.loads(host.stdout.readline())["process_1"])
+    return host, int(host.stdout.readline())
 
 
 @pytest.mark.parametrize("isolation", ["jail", "process"])
@@ -102,7 +101,7 @@ async def test_close_leaves_no_process_mount_or_cgroup(jail_sandbox: Sandbox, tm
     for one in probes:
         await one.start("import os, time; os.fork(); print('up'); time.sleep(600)")
         await reached(lambda one=one: one.output.count(b"up") == 2)
-    inits = [int(str(one.guest.describe()["process_1"])) for one in probes]
+    inits = [one.init_pid for one in probes]
 
     await jail_sandbox.close()
 
@@ -116,7 +115,7 @@ async def test_a_guest_whose_process_1_dies_is_over(jail_guests: GuestMaker) -> 
     probe, neighbour = await jail_guests.launch(), await jail_guests.launch()
     await probe.start("import time; time.sleep(600)")
 
-    os.kill(int(str(probe.guest.describe()["process_1"])), signal.SIGKILL)
+    os.kill(probe.init_pid, signal.SIGKILL)
 
     assert await probe.guest.exited() == RuntimeExit(signal=signal.SIGKILL, guest_ended=True)
     with pytest.raises(SandboxError, match="over"):
@@ -127,7 +126,7 @@ async def test_a_guest_whose_process_1_dies_is_over(jail_guests: GuestMaker) -> 
 async def test_an_idle_guest_whose_process_1_dies_says_so_at_the_next_run(jail_guests: GuestMaker) -> None:
     probe = await jail_guests.launch()
 
-    os.kill(int(str(probe.guest.describe()["process_1"])), signal.SIGKILL)
+    os.kill(probe.init_pid, signal.SIGKILL)
 
     assert (await probe.guest.exited()).guest_ended
     with pytest.raises(SandboxError):

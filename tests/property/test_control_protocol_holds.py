@@ -19,7 +19,7 @@ def test_any_bytes(pieces: list[bytes]) -> None:
 
     for piece in pieces:
         try:
-            reader.feed(piece)
+            reader.take(piece)
         except Misbehaved:
             return
         assert len(reader._rest) <= 4 + LONGEST_REPORT

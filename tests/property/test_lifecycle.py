@@ -32,14 +32,18 @@ from raylambda.node.environment.events import (
     StartRuntime,
 )
 from raylambda.node.environment.failures import Failed, Responded
-from raylambda.node.environment.lifecycle import HAS_DEADLINE, HAS_INVOCATION, HAS_RUNTIME, Lifecycle, Refused, State
+from raylambda.node.environment.lifecycle import HAS_INVOCATION, Lifecycle, Refused, State
 
 FAILURE = Failed("Runtime.ExitError", b"{}", reason="gone")
+HAS_RUNTIME = frozenset(
+    {State.INITIALIZING, State.READY, State.RUNNING, State.RESPONSE_SENT, State.QUEUED, State.RESTARTING}
+)
+HAS_DEADLINE = HAS_RUNTIME - {State.READY}
 FATAL = (InitErrorReported, RuntimeExited, RuntimeSegfaulted, DeadlinePassed, GuestLost)
 
 
 class Environments(RuleBasedStateMachine):
-    """A shell that keeps books of what the commands add up to."""
+    """A driver that keeps books of what the commands add up to."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,29 +56,29 @@ class Environments(RuleBasedStateMachine):
 
     @rule(make=st.sampled_from(FATAL))
     def something_fatal(self, make: type[InitErrorReported]) -> None:
-        self.feed(make(FAILURE))
+        self.tell(make(FAILURE))
 
     @rule(event=st.sampled_from([StartRequested(), RuntimeAsksNext(), RuntimeAnswered(Responded(b""))]))
     def something_ordinary(self, event: Event) -> None:
-        self.feed(event)
+        self.tell(event)
 
     @rule()
     def an_invocation_arrives(self) -> None:
         self.count += 1
-        self.feed(InvocationArrived(f"r{self.count}"))
+        self.tell(InvocationArrived(f"r{self.count}"))
 
     @rule()
     def the_kill_is_done(self) -> None:
         if self.killing and not self.guest_closed:
             self.killing = False
-            assert self.feed(RuntimeKilled())
+            assert self.tell(RuntimeKilled())
 
     @rule(sure=st.integers(0, 9))
     def a_shutdown(self, sure: int) -> None:
         if sure == 0:
-            self.feed(ShutdownRequested())
+            self.tell(ShutdownRequested())
 
-    def feed(self, event: Event) -> bool:
+    def tell(self, event: Event) -> bool:
         before = (self.lifecycle.state, self.lifecycle.request_id, self.lifecycle.verdict)
         if isinstance(event, InvocationArrived) and self.waiting is not None:
             return False

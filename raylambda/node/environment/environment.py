@@ -1,6 +1,6 @@
 """One execution environment: its life cycle, its guest and its guest APIs joined, with clock and timers.
 
-This is the shell of ``lifecycle.py``: what happens (requests of the runtime, exits, alarms, calls of the host) becomes an
+This is the driver of ``lifecycle.py``: what happens (requests of the runtime, exits, alarms, calls of the host) becomes an
 event, and the commands that come back are carried out. It serves one invocation at a time.
 """
 
@@ -82,9 +82,9 @@ class Environment:
         self._clock = clock
         self._on_gone = on_gone
         self._lifecycle = Lifecycle()
-        self._api = RuntimeApi(self.feed, lambda: self._lifecycle.running_id)
+        self._api = RuntimeApi(self.tell, lambda: self._lifecycle.running_id)
         self._server = GuestServer({RUNTIME_API: self._api})
-        self._process = RuntimeProcess(guest, self.feed, lambda: self._last_id)
+        self._process = RuntimeProcess(guest, self.tell, lambda: self._last_id)
         self._deadline = Alarm(timers)
         self._run: Run | None = None
         self._last_id = ""
@@ -93,7 +93,7 @@ class Environment:
     async def start(self) -> EnvironmentStarted:
         """INIT, to its end; a failed one is no error. Raises ``SandboxError`` when the jail is gone."""
         self._server.serve(self._guest.api_socket)
-        self.feed(StartRequested())
+        self.tell(StartRequested())
         started = await self._started
         if self._lifecycle.state is State.CLOSED:
             await self._process.settled()
@@ -109,7 +109,7 @@ class Environment:
             raise EnvironmentBusy(f"environment {self._job.environment_id} runs an invocation already")
         self._run = run = Run(invocation, self._job.version.timeout_s, self._clock)
         try:
-            self.feed(InvocationArrived(invocation.request_id))
+            self.tell(InvocationArrived(invocation.request_id))
             await asyncio.shield(run.answered)
         except asyncio.CancelledError:
             run.answered.add_done_callback(lambda _: self._conclude_unheard(run))
@@ -124,7 +124,7 @@ class Environment:
 
     async def shutdown(self) -> None:
         """End the environment; may be called twice. Returns when the jail is gone."""
-        self.feed(ShutdownRequested())
+        self.tell(ShutdownRequested())
         await self._process.settled()
 
     def describe(self) -> dict[str, object]:
@@ -136,7 +136,7 @@ class Environment:
             "guest": self._guest.describe(),
         }
 
-    def feed(self, event: Event) -> None:
+    def tell(self, event: Event) -> None:
         """Decide and do; raises ``Refused``."""
         commands = self._lifecycle.handle(event)
         self._journal.note(type(event).__name__, self._lifecycle.state, reason_of(event))
@@ -153,7 +153,7 @@ class Environment:
                 self._process.kill(then=self._server.forget)
             case ArmDeadline(phase):
                 limit_s = self._job.init_timeout_s if phase is Phase.INIT else self._job.version.timeout_s
-                self._deadline.set(limit_s, lambda: self.feed(DeadlinePassed(timed_out(self._last_id, limit_s))))
+                self._deadline.set(limit_s, lambda: self.tell(DeadlinePassed(timed_out(self._last_id, limit_s))))
             case DisarmDeadline():
                 self._deadline.stop()
             case EndInit(failure):
@@ -221,7 +221,7 @@ class UnrunnableEnvironment:
         self._journal = journal
 
     async def start(self) -> EnvironmentStarted:
-        self._journal.note("StartRequested", _UNRUNNABLE, self._absent.message)
+        self._journal.note("StartRequested", _UNRUNNABLE, self._absent.error_type)
         return EnvironmentStarted(self._environment_id, init_ms=0.0, init_ok=False)
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:

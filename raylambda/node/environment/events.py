@@ -1,4 +1,4 @@
-"""What the shell tells the life cycle (events, in the past tense) and what it has to do (commands); plain values."""
+"""What the driver tells the life cycle (events, in the past tense) and what it has to do (commands); plain values."""
 
 from __future__ import annotations
 

@@ -42,6 +42,7 @@ class Responded:
 class Failed:
     """A function error. ``status`` is REPORT's (``error``, ``timeout``); ``crash`` is the text of the crash log line, if any.
 
+    ``reason`` is for people of any account, so it names no path: what could not be started is said to the function's caller alone.
     ``report_type`` is REPORT's error type where it differs from the payload's. ``handled`` when the function failed and
     the runtime did not: REPORT then says nothing of it.
     """
@@ -84,7 +85,7 @@ def exited(request_id: str, end: RuntimeExit) -> Failed:
     return Failed(
         error_type,
         _about(request_id, error_type, text),
-        reason=text,
+        reason=text if end.could_not_start is None or end.guest_ended else error_type,
         crash=_crash(request_id, error_type, text),
         report_type=OUT_OF_MEMORY if end.out_of_memory else None,
     )
@@ -93,7 +94,7 @@ def exited(request_id: str, end: RuntimeExit) -> Failed:
 def unavailable(request_id: str, error_type: str, message: str) -> Failed:
     """No runtime process can be started for this version on this node."""
     crash = _crash(request_id, error_type, message)
-    return Failed(error_type, _about(request_id, error_type, message), reason=message, crash=crash)
+    return Failed(error_type, _about(request_id, error_type, message), reason=error_type, crash=crash)
 
 
 def response_too_large() -> Failed:

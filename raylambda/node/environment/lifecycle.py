@@ -3,7 +3,7 @@
 Everything that affects states and transitions lives in this file. ``TRANSITIONS`` is the whole truth: a pair that is not
 in it is refused (``Refused``), and the diagram in ``docs/environment-states.md`` is made from it by ``diagram``.
 
-The shell (``environment.py``) feeds events and carries out the commands that come back, in their order. It answers
+The driver (``environment.py``) tells events and carries out the commands that come back, in their order. It answers
 ``StartRuntime`` by ``RuntimeExited`` (some day), ``KillRuntime`` by ``RuntimeKilled`` and ``ArmDeadline`` by
 ``DeadlinePassed`` unless ``DisarmDeadline`` comes first. One deadline is armed at a time; arming replaces it.
 
@@ -214,10 +214,6 @@ TRANSITIONS: Final[Mapping[tuple[State, type[Event]], Transition]] = {
     (State.CLOSED, ShutdownRequested): Transition(State.CLOSED),
 }
 
-HAS_RUNTIME: Final = frozenset(
-    {State.INITIALIZING, State.READY, State.RUNNING, State.RESPONSE_SENT, State.QUEUED, State.RESTARTING}
-)
-HAS_DEADLINE: Final = HAS_RUNTIME - {State.READY}
 HAS_INVOCATION: Final = frozenset(
     {State.RUNNING, State.QUEUED, State.RESETTING_QUEUED, State.FAILING, State.RESTARTING}
 )

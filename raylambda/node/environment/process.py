@@ -21,17 +21,17 @@ _LOG: Final = logging.getLogger(__name__)
 class RuntimeProcess:
     """Carries out what the life cycle says to do with the guest, one thing after the other.
 
-    ``feed`` takes the events; ``request_id`` names the invocation that an exit belongs to. After ``close`` nothing is fed.
+    ``tell`` takes the events; ``request_id`` names the invocation that an exit belongs to. After ``close`` nothing is told.
     """
 
     def __init__(
         self,
         guest: Guest,
-        feed: Callable[[RuntimeExited | RuntimeKilled | GuestLost], None],
+        tell: Callable[[RuntimeExited | RuntimeKilled | GuestLost], None],
         request_id: Callable[[], str],
     ) -> None:
         self._guest = guest
-        self._feed = feed
+        self._tell = tell
         self._request_id = request_id
         self._watch: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -42,7 +42,7 @@ class RuntimeProcess:
         self._watch = self._spawn(self._live(command, pause_s))
 
     def kill(self, then: Callable[[], None]) -> None:
-        """Kill it; ``then`` is called when no process is left, before ``RuntimeKilled`` is fed."""
+        """Kill it; ``then`` is called when no process is left, before ``RuntimeKilled`` is told."""
         self._stop_watching()
         self._spawn(self._kill(then))
 
@@ -69,14 +69,14 @@ class RuntimeProcess:
         self._watch = None
         failure = exited(self._request_id(), end)
         exit_event = RuntimeSegfaulted if end.signal == signal.SIGSEGV else RuntimeExited
-        self._feed(GuestLost(failure) if end.guest_ended else exit_event(failure))
+        self._tell(GuestLost(failure) if end.guest_ended else exit_event(failure))
 
     async def _kill(self, then: Callable[[], None]) -> None:
         async with asyncio.timeout(KILL_LIMIT_S):
             await self._guest.kill()
         if not self._closed:
             then()
-            self._feed(RuntimeKilled())
+            self._tell(RuntimeKilled())
 
     def _stop_watching(self) -> None:
         if self._watch is not None:
@@ -96,4 +96,4 @@ class RuntimeProcess:
             return
         _LOG.error("a guest failed", exc_info=task.exception())
         if not self._closed:
-            self._feed(GuestLost(exited(self._request_id(), RuntimeExit(signal=9, guest_ended=True))))
+            self._tell(GuestLost(exited(self._request_id(), RuntimeExit(signal=9, guest_ended=True))))

@@ -77,12 +77,14 @@ class Catalog:
             self._found[runtime] = found
         return self._found[runtime]
 
-    def plan(self, version: FunctionVersion, code_tree: Path, view: View = View.JAIL) -> RuntimePlan:
-        """How to start ``version``; raises ``RuntimeUnavailable``."""
+    def plan(
+        self, version: FunctionVersion, code_tree: Path, view: View = View.JAIL, ray_packages: tuple[str, ...] = ()
+    ) -> RuntimePlan:
+        """How to start ``version``, which has all its variables already; raises ``RuntimeUnavailable``."""
         runtime = version.runtime
         interpreter, mapped = self.interpreter(runtime), self._mapped.get(runtime)
         if interpreter is not None:
-            request = PlanRequest(version, code_tree, view, interpreter, mapped, self._packages)
+            request = PlanRequest(version, code_tree, view, interpreter, mapped, self._packages, ray_packages)
             return _language_of(runtime).plan(request)
         if mapped is not None:
             raise mapped_to_nothing(runtime, mapped)

@@ -14,12 +14,10 @@ from typing import Final
 
 from raylambda.model.function import FunctionVersion
 from raylambda.node.runtimes.interpreters import Interpreter
-from raylambda.node.sandbox.contract import BOOTSTRAP_SOURCE, BOOTSTRAP_TARGET, Mount
+from raylambda.node.sandbox.contract import BOOTSTRAP_SOURCE, BOOTSTRAP_TARGET, OPT_ROOT, TASK_ROOT, Mount
 
 LANGUAGE_TARGET: Final = "/var/lang"
 RUNTIME_TARGET: Final = "/var/runtime"
-TASK_ROOT: Final = "/var/task"
-OPT_ROOT: Final = "/opt"
 
 EXEC_WRAPPER: Final = "AWS_LAMBDA_EXEC_WRAPPER"
 
@@ -49,7 +47,8 @@ class View(StrEnum):
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
     """What a language is asked to plan. ``interpreter`` is what its ``find_interpreter`` found; ``mapped`` is the operator's path
-    for the runtime, if there is one; ``packages`` has one tree per Python (``python_packages.py``).
+    for the runtime, if there is one; ``packages`` has one tree per Python (``python_packages.py``). ``ray_packages`` are the folders
+    that Ray's installers made for this host, as the guest sees them: they are mounted for every language, found by one that looks.
     """
 
     version: FunctionVersion
@@ -58,6 +57,7 @@ class PlanRequest:
     interpreter: Interpreter
     mapped: Path | None
     packages: Path
+    ray_packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

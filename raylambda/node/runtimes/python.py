@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -50,9 +51,23 @@ def plan(request: PlanRequest) -> RuntimePlan:
         argv=wrapped(command, version.environment),
         forked=not _needs_exec(version.environment, request.code_tree),
         env={**common_env(places), "PYTHONPATH": places.runtime, "LC_CTYPE": "C.UTF-8"},
-        reserved=reserved_env(places, version.runtime),
+        reserved={**reserved_env(places, version.runtime), **_with_ray_packages(request, places.runtime)},
         cwd=places.task,
     )
+
+
+def _with_ray_packages(request: PlanRequest, runtime: str) -> dict[str, str]:
+    """``PYTHONPATH`` with the packages of Ray's ``runtime_env``, if there are any: what the function names there comes first.
+
+    They go before the runtime's own packages, so that a version of boto3 or six that the options pin is the one that is
+    imported; but after them for another Python than Ray's, which may not be able to use what Ray installed.
+    """
+    if not request.ray_packages:
+        return {}
+    listed = [entry for entry in request.version.environment.get("PYTHONPATH", runtime).split(":") if entry]
+    is_rays_python = request.version.runtime == f"python{sys.version_info.major}.{sys.version_info.minor}"
+    at = listed.index(runtime) if is_rays_python and runtime in listed else len(listed)
+    return {"PYTHONPATH": ":".join((*listed[:at], *request.ray_packages, *listed[at:]))}
 
 
 def _needs_exec(environment: Mapping[str, str], code_tree: Path) -> bool:

@@ -17,6 +17,10 @@ The way of a launch::
           limits/              memory and processes
           output               stdout and stderr to the host's sink
 
+What a guest sees of files: its code tree at ``TASK_ROOT``, the bootstrap, and each of ``GuestSpec.mounts``, all bound read-only by
+``bubblewrap``. ``OPT_ROOT`` is an empty folder. Layers are to be bound there in the same way: ``trees`` unpacks a package, as it
+does a function's, ``launch`` adds a mount, and the search paths of ``runtimes`` name ``/opt`` already.
+
 Invariants:
 
 * No code of a function runs before its guest is under its limits: process 1 starts nothing until it is told to.

@@ -28,6 +28,8 @@ from raylambda.node.sandbox import seccomp
 from raylambda.node.sandbox.contract import (
     BOOTSTRAP_SOURCE,
     BOOTSTRAP_TARGET,
+    OPT_ROOT,
+    TASK_ROOT,
     Guest,
     GuestSpec,
     Isolation,
@@ -215,12 +217,12 @@ def _etc_arguments(etc: Path) -> list[str]:
 
 
 def _guest_arguments(spec: GuestSpec) -> list[str]:
-    binds = {"/var/task": str(spec.code_tree), BOOTSTRAP_TARGET: str(BOOTSTRAP_SOURCE)}
+    binds = {TASK_ROOT: str(spec.code_tree), BOOTSTRAP_TARGET: str(BOOTSTRAP_SOURCE)}
     binds |= {mount.target: str(mount.source) for mount in spec.mounts if mount.target != "/usr"}
     arguments = ["--perms", "1777", "--size", str(spec.ephemeral_mb * MEGABYTE), "--tmpfs", "/tmp"]  # noqa: S108
     # outermost first; bubblewrap would make the folders above its binds for root only
     above = {str(parent) for target in binds for parent in Path(target).parents} - {"/", "/usr"}
-    for folder in ("/opt", *sorted(above)):
+    for folder in (OPT_ROOT, *sorted(above)):
         arguments += ["--dir", folder]
     for target, source in binds.items():
         arguments += ["--ro-bind", source, target]

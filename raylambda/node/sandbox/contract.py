@@ -29,6 +29,11 @@ BOOTSTRAP_SOURCE: Final = Path(__file__).parents[1] / "runtimes" / "bootstrap"
 BOOTSTRAP_TARGET: Final = "/run/raylambda/bootstrap"
 """Where a jail sees it."""
 
+TASK_ROOT: Final = "/var/task"
+"""Where a jail sees the code tree of its function."""
+OPT_ROOT: Final = "/opt"
+"""An empty folder of every jail; AWS has layers there."""
+
 OutputSink = Callable[[bytes], None]
 
 
@@ -72,7 +77,7 @@ class RuntimeCommand:
 
     argv: Sequence[str]
     env: Mapping[str, str]
-    cwd: str = "/var/task"
+    cwd: str = TASK_ROOT
     forked: bool = False
 
 
@@ -136,7 +141,7 @@ class Guest(Protocol):
         ...
 
     def describe(self) -> dict[str, object]:
-        """For people: the number of process 1 on the node, what the guest uses, and whether it has ended."""
+        """For people, of any account: what the guest uses, and whether it has ended; no number or path of the node's."""
         ...
 
 

@@ -90,7 +90,7 @@ class ReportReader:
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, data: bytes) -> list[Report]:
+    def take(self, data: bytes) -> list[Report]:
         """The reports that are complete by now; raises ``Misbehaved``."""
         self._rest += data
         reports = []

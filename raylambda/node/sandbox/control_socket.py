@@ -69,7 +69,7 @@ class ControlSocket:
             return
         try:
             self._take_ancillary(ancillary)
-            for report in self._reader.feed(data):
+            for report in self._reader.take(data):
                 self._take(report)
         except (Misbehaved, OSError) as error:
             self._end(f"process 1 misbehaved: it sent {error}")

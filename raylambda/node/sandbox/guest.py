@@ -33,7 +33,7 @@ async def launch_guest(spec: GuestSpec, launch: Launch, sink: OutputSink, watch:
 
 
 class ConfinedGuest:
-    """Made by ``launch_guest``; all methods are called from the host's event loop."""
+    """Made by ``launch_guest``; all methods are called from the host's event loop. ``init_pid`` is process 1, as the node numbers it."""
 
     def __init__(self, spec: GuestSpec, launch: Launch, sink: OutputSink, memory_watch: MemoryWatch) -> None:
         self._spec = spec
@@ -41,7 +41,7 @@ class ConfinedGuest:
         self._memory_watch = memory_watch
         self._output = OutputPipe(sink)
         self._process_one = ProcessOne(launch, self._on_exited, self._on_end)
-        self._init_pid: int | None = None
+        self.init_pid: int | None = None
         self._exit: asyncio.Future[RuntimeExit] = asyncio.get_running_loop().create_future()
         self._oom_kills_before = 0
         self._over_limit: str | None = None
@@ -61,9 +61,9 @@ class ConfinedGuest:
     async def start(self) -> None:
         """Start process 1 and put it under its limits, before it has started anything; raises ``SandboxError`` with what the jail's program wrote."""
         try:
-            self._init_pid = await self._process_one.start(self._output.write_end)
+            self.init_pid = await self._process_one.start(self._output.write_end)
             self._output.guest_has_it()
-            _confine(self._init_pid, self._launch)
+            _confine(self.init_pid, self._launch)
         except (SandboxError, OSError) as error:
             self._process_one.end(str(error))
             await self._process_one.gone()
@@ -112,7 +112,6 @@ class ConfinedGuest:
 
     def describe(self) -> dict[str, object]:
         return {
-            "process_1": self._init_pid,
             "memory_mb": self._watch.last_bytes // MEGABYTE,
             "memory_peak_mb": -(-self._watch.peak_bytes // MEGABYTE),
             "memory_limit_mb": self._spec.memory_mb,

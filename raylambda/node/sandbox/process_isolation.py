@@ -15,7 +15,16 @@ import weakref
 from pathlib import Path
 from typing import Final
 
-from raylambda.node.sandbox.contract import BOOTSTRAP_SOURCE, Guest, GuestSpec, Isolation, OutputSink, SandboxError
+from raylambda.node.sandbox.contract import (
+    BOOTSTRAP_SOURCE,
+    OPT_ROOT,
+    TASK_ROOT,
+    Guest,
+    GuestSpec,
+    Isolation,
+    OutputSink,
+    SandboxError,
+)
 from raylambda.node.sandbox.guest import launch_guest
 from raylambda.node.sandbox.limits.contract import LimitsFactory
 from raylambda.node.sandbox.limits.memory_watch import MemoryWatch
@@ -25,7 +34,8 @@ GRACE_S: Final = 5.0
 _MISSING: Final = (
     "RAYLAMBDA_ISOLATION=process: functions are NOT isolated; they run as the host's user and can read its files",
     "functions see and can disturb each other's processes, files and Runtime API",
-    "the size of /tmp is not limited, and /var/task and /opt do not exist: functions must use LAMBDA_TASK_ROOT and TMPDIR",
+    f"the size of /tmp is not limited, and {TASK_ROOT} and {OPT_ROOT} do not exist: "
+    "functions must use LAMBDA_TASK_ROOT and TMPDIR",
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -30,10 +31,20 @@ from raylambda.node.host_parts import HostParts, HostSettings
 from raylambda.node.launch import LaunchSettings
 from raylambda.node.runtimes.catalog import Catalog
 from raylambda.node.runtimes.plan import RuntimePlan, RuntimeUnavailable, View
-from raylambda.node.sandbox.contract import Mount, SandboxError
+from raylambda.node.sandbox.contract import Mount, RuntimeExit, SandboxError
 from raylambda.node.trees import CodeTrees
 from raylambda.testing.clock import ManualClock
-from raylambda.testing.sandbox import FakeSandbox, Script, exits, hangs, loses_jail, next_event, respond, writes
+from raylambda.testing.sandbox import (
+    FakeRuntime,
+    FakeSandbox,
+    Script,
+    exits,
+    hangs,
+    loses_jail,
+    next_event,
+    respond,
+    writes,
+)
 from raylambda.testing.timers import ManualTimers
 from tests.builders import OWN_PYTHON, a_start, a_version, a_zip, an_invocation
 from tests.waiting import reached
@@ -55,7 +66,9 @@ class FakeCatalog(Catalog):
     def available(self) -> tuple[str, ...]:
         return (OWN_PYTHON,)
 
-    def plan(self, version: FunctionVersion, code_tree: Path, view: View = View.JAIL) -> RuntimePlan:
+    def plan(
+        self, version: FunctionVersion, code_tree: Path, view: View = View.JAIL, ray_packages: tuple[str, ...] = ()
+    ) -> RuntimePlan:
         if version.runtime != OWN_PYTHON:
             raise RuntimeUnavailable("Runtime.Unavailable", f"This node has nothing to run {version.runtime} with.")
         mounts = (Mount(Path("/python"), "/var/lang"),)
@@ -75,7 +88,7 @@ class House:
             CodeTrees(folder / "code"),
             FakeCatalog(),
             "n1",
-            HostFolder.claim(self.settings.own_dir),
+            HostFolder.take(self.settings.own_dir),
             LaunchSettings(function_env={"OPERATOR": "1"}),
             clock=self.clock,
             timers=self.timers,
@@ -367,13 +380,20 @@ async def test_a_flood_of_lines_is_cut_and_told(house: House) -> None:
     assert "Dropped: " in (await house.lines())[-1]
 
 
-async def test_packages_of_the_runtime_env_are_mounted_and_importable(house: House) -> None:
-    house.host._parts = replace(house.parts, launching=LaunchSettings(packages=(Path("/ray/site-packages"),)))
+@pytest.mark.parametrize(
+    ("view", "seen"), [(View.JAIL, "/run/raylambda/packages/0"), (View.PLAIN, "/ray/site-packages")]
+)
+async def test_packages_of_the_runtime_env_are_mounted_and_importable(house: House, view: View, seen: str) -> None:
+    house.host._parts = replace(
+        house.parts,
+        catalog=Catalog({OWN_PYTHON: sys.executable}, packages=Path("/nonexistent")),
+        launching=LaunchSettings(view=view, packages=(Path("/ray/site-packages"),)),
+    )
     await house.host.start(an_order(environment={"PYTHONPATH": "/own"}))
 
     guest = house.sandbox.guests[0]
     assert Mount(Path("/ray/site-packages"), "/run/raylambda/packages/0") in guest.spec.mounts
-    assert guest.runtimes[0].command.env["PYTHONPATH"] == "/own:/run/raylambda/packages/0"
+    assert guest.runtimes[0].command.env["PYTHONPATH"] == f"/own:{seen}"
 
 
 async def test_a_function_with_gpus_sees_those_of_its_host(house: House) -> None:
@@ -413,6 +433,19 @@ async def test_a_host_describes_its_environments(house: House) -> None:
     ]
 
 
+async def test_the_story_names_no_path_of_what_could_not_be_started(house: House) -> None:
+    async def is_not_there(runtime: FakeRuntime) -> None:
+        runtime.end(RuntimeExit(could_not_start="fork/exec /home/somebody/run: no such file or directory"))
+
+    house.scripts([is_not_there])
+    await house.host.start(an_order())
+
+    [environment] = await environments(house.host)
+
+    assert environment["story"][1] == f"{NOW} RuntimeExited (Runtime.InvalidEntrypoint) -> Resetting"
+    assert any("fork/exec /home/somebody/run" in line for line in await house.lines())
+
+
 async def test_the_story_says_why(house: House) -> None:
     house.scripts([exits(3)])
     await house.host.start(an_order())
@@ -430,7 +463,7 @@ async def test_an_environment_that_cannot_run_has_the_same_story_for_people(hous
 
     assert set(unrunnable) == set(other) - {"request_id", "guest"}
     assert (unrunnable["environment_id"], unrunnable["state"]) == ("e1", "Unrunnable")
-    assert unrunnable["story"] == [f"{NOW} StartRequested (This node has nothing to run java21 with.) -> Unrunnable"]
+    assert unrunnable["story"] == [f"{NOW} StartRequested (Runtime.Unavailable) -> Unrunnable"]
 
 
 async def environments(host: Host) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import pytest
 from raylambda.model.environment import StartEnvironment
 from raylambda.model.ray_options import RayOptions
 from raylambda.node.launch import LaunchSettings, guest_spec, runtime_command
-from raylambda.node.runtimes.plan import RuntimePlan, View
+from raylambda.node.runtimes.plan import RuntimePlan
 from raylambda.node.sandbox.contract import Mount
 from tests.builders import a_start, a_version
 
@@ -46,19 +46,6 @@ def test_packages_of_the_host_are_mounted_beside_the_plans(tmp_path: Path) -> No
     spec = guest_spec(a_start(), tmp_path, PLAN, LaunchSettings(packages=PACKAGES))
 
     assert spec.mounts == (*PLAN.mounts, Mount(PACKAGES[0], "/run/raylambda/packages/0"))
-
-
-@pytest.mark.parametrize(
-    ("view", "seen"), [(View.JAIL, "/run/raylambda/packages/0"), (View.PLAIN, "/ray/site-packages")]
-)
-def test_python_finds_them_where_it_sees_them(view: View, seen: str) -> None:
-    assert variables(a_start(), LaunchSettings(view=view, packages=PACKAGES))["PYTHONPATH"] == seen
-
-
-def test_other_runtimes_do_not_look_for_them() -> None:
-    assert "PYTHONPATH" not in variables(
-        a_start(version=a_version(runtime="nodejs22.x")), LaunchSettings(packages=PACKAGES)
-    )
 
 
 def test_a_function_with_gpus_has_their_device_files_and_numbers(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         try:
-            self._reader.feed(data)
+            self._reader.take(data)
         except BrokenRules:
             self.abort()
         except HeadTooLarge:

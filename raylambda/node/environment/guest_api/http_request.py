@@ -68,7 +68,7 @@ class RequestReader:
         self.expects = True
         self.in_request = False
 
-    def feed(self, data: bytes) -> None:
+    def take(self, data: bytes) -> None:
         """Take bytes as they come.
 
         Raises ``BrokenRules``, ``HeadTooLarge``, ``httptools.HttpParserUpgrade``, ``httptools.HttpParserError`` for bytes that are

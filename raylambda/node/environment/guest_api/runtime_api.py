@@ -110,12 +110,12 @@ RuntimeEvent = RuntimeAsksNext | RuntimeAnswered | InitErrorReported
 class RuntimeApi:
     """A ``GuestApi``.
 
-    ``feed`` takes what the runtime does, and raises ``Refused``; it may call ``deliver`` before it returns. ``running_id`` gives
+    ``tell`` takes what the runtime does, and raises ``Refused``; it may call ``deliver`` before it returns. ``running_id`` gives
     the id of the invocation that may be answered now.
     """
 
-    def __init__(self, feed: Callable[[RuntimeEvent], None], running_id: Callable[[], str | None]) -> None:
-        self._feed = feed
+    def __init__(self, tell: Callable[[RuntimeEvent], None], running_id: Callable[[], str | None]) -> None:
+        self._tell = tell
         self._running_id = running_id
         self._waiting: Connection | None = None
         self._undelivered: tuple[bytes, bytes] | None = None
@@ -158,7 +158,7 @@ class RuntimeApi:
             return b"".join(event)
         before, self._waiting = self._waiting, connection
         try:
-            self._feed(RuntimeAsksNext())
+            self._tell(RuntimeAsksNext())
         except Refused as refused:
             self._waiting = before
             return _refused(refused.state, "Ready")
@@ -169,7 +169,7 @@ class RuntimeApi:
             return _TOO_LARGE if request.over_limit else TRUNCATED
         failure = reported_init(_error_type(request.header(_ERROR_TYPE)), request.body)
         try:
-            self._feed(InitErrorReported(failure))
+            self._tell(InitErrorReported(failure))
         except Refused as refused:
             return _refused(refused.state, "InitError")
         return _ACCEPTED
@@ -188,7 +188,7 @@ class RuntimeApi:
         if request.superseded:
             return TRUNCATED
         result, answer = _read_response(request, request_id) if verb == "response" else _read_error(request)
-        self._feed(RuntimeAnswered(result))
+        self._tell(RuntimeAnswered(result))
         return answer
 
 

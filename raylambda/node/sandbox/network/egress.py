@@ -43,7 +43,7 @@ from raylambda.node.sandbox.network.holder import (
 )
 from raylambda.node.sandbox.network.node import AddressWatch, ClusterAddresses
 from raylambda.node.sandbox.network.outbound import Outbound
-from raylambda.node.sandbox.network.pool import Numbers, Pool
+from raylambda.node.sandbox.network.pool import LinkPool, Numbers
 from raylambda.node.sandbox.network.rules import Service, guest_hosts, guest_resolver_file
 
 _log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class EgressNetwork:
         """``outbound`` has been started."""
         self._outbound, self._refresh_s = outbound, refresh_s
         self._numbers = Numbers(outbound.plan.guests)
-        self._pool: Pool[_Link] = Pool(self._make, pool_size)
+        self._pool: LinkPool[_Link] = LinkPool(self._make, pool_size)
         self._out: dict[str, _Link] = {}
         self._trouble, self._closed = "", False
         self._changed = asyncio.Event()

@@ -1,4 +1,4 @@
-"""A small pool of things made ahead: taking one is instant while it lasts, and it is refilled in the background."""
+"""A small pool of links made ahead: taking one is instant while it lasts, and it is refilled in the background; and their numbers."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-Made = TypeVar("Made")
+Link = TypeVar("Link")
 
 
-class Pool(Generic[Made]):
-    """Keeps ``size`` things ready. ``make`` makes so many at once; those who wait are served first, in their order.
+class LinkPool(Generic[Link]):
+    """Keeps ``size`` links ready. ``make`` makes so many at once; those who wait are served first, in their order.
 
     When ``make`` fails, those who wait get its error, and the pool tries again at the next ``take``.
     """
 
-    def __init__(self, make: Callable[[int], Awaitable[list[Made]]], size: int, batch: int = 8) -> None:
+    def __init__(self, make: Callable[[int], Awaitable[list[Link]]], size: int, batch: int = 8) -> None:
         self._make, self._size, self._batch = make, size, batch
-        self._ready: deque[Made] = deque()
-        self._waiting: deque[asyncio.Future[Made]] = deque()
+        self._ready: deque[Link] = deque()
+        self._waiting: deque[asyncio.Future[Link]] = deque()
         self._refill: asyncio.Task[None] | None = None
         self._closed: Exception | None = None
 
@@ -28,15 +28,15 @@ class Pool(Generic[Made]):
         if self._closed is None and (self._refill is None or self._refill.done()):
             self._refill = asyncio.get_running_loop().create_task(self._make_missing())
 
-    async def take(self) -> Made:
-        """One thing, ready or new; raises what ``make`` raises."""
+    async def take(self) -> Link:
+        """One link, ready or new; raises what ``make`` raises."""
         if self._closed is not None:
             raise self._closed
         if self._ready:
             taken = self._ready.popleft()
             self.fill()
             return taken
-        waiter: asyncio.Future[Made] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[Link] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         self.fill()
         try:

@@ -71,11 +71,6 @@ class AddressPlan:
         """The gateway program's: DNS queries go to the node's resolver, wherever on loopback it listens."""
         return self.own[3]
 
-    @property
-    def uplink(self) -> IPv4Address:
-        """Ours on the link to the gateway program."""
-        return self.own[100]
-
     def resolver(self, index: int) -> IPv4Address:
         """What a guest has as its ``index``-th name server."""
         return self.network[5 + index]

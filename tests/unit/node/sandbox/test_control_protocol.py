@@ -37,16 +37,16 @@ def frame(*fields: bytes) -> bytes:
     ],
 )
 def test_reports(fields: tuple[bytes, ...], report: object) -> None:
-    assert ReportReader().feed(frame(*fields)) == [report]
+    assert ReportReader().take(frame(*fields)) == [report]
 
 
 def test_reports_in_pieces_and_together() -> None:
     reader = ReportReader()
     data = frame(b"started") + frame(b"exited", b"status", b"0", b"1") + frame(b"killed")
 
-    got = [report for index in range(len(data)) for report in reader.feed(data[index : index + 1])]
+    got = [report for index in range(len(data)) for report in reader.take(data[index : index + 1])]
 
-    assert got == [Started(), Exited(0, None, 1), Killed()] == ReportReader().feed(data)
+    assert got == [Started(), Exited(0, None, 1), Killed()] == ReportReader().take(data)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_reports_in_pieces_and_together() -> None:
 )
 def test_anything_else_is_misbehaviour(data: bytes) -> None:
     with pytest.raises(Misbehaved):
-        ReportReader().feed(data)
+        ReportReader().take(data)
 
 
 def test_a_command_is_one_frame() -> None:

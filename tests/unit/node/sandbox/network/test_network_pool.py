@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from raylambda.node.sandbox.network.pool import Numbers, Pool
+from raylambda.node.sandbox.network.pool import LinkPool, Numbers
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +40,7 @@ async def settled() -> None:
 
 async def test_the_pool_fills_and_refills() -> None:
     maker = Maker()
-    pool = Pool(maker, size=3)
+    pool = LinkPool(maker, size=3)
 
     pool.fill()
     await settled()
@@ -53,7 +53,7 @@ async def test_the_pool_fills_and_refills() -> None:
 
 async def test_those_who_wait_are_served_first_and_in_order() -> None:
     maker = Maker(waits=True)
-    pool = Pool(maker, size=4, batch=2)
+    pool = LinkPool(maker, size=4, batch=2)
 
     takers = [asyncio.create_task(pool.take()) for _ in range(3)]
     await settled()
@@ -67,7 +67,7 @@ async def test_those_who_wait_are_served_first_and_in_order() -> None:
 
 async def test_a_failure_reaches_those_who_wait_and_the_next_take_tries_again() -> None:
     maker = Maker()
-    pool = Pool(maker, size=1)
+    pool = LinkPool(maker, size=1)
     maker.fails_with = OSError("no")
 
     with pytest.raises(OSError, match="no"):
@@ -79,7 +79,7 @@ async def test_a_failure_reaches_those_who_wait_and_the_next_take_tries_again() 
 
 async def test_what_was_made_for_a_cancelled_taker_serves_the_next() -> None:
     maker = Maker(waits=True)
-    pool = Pool(maker, size=0)
+    pool = LinkPool(maker, size=0)
     taker = asyncio.create_task(pool.take())
     await settled()
 
@@ -94,7 +94,7 @@ async def test_what_was_made_for_a_cancelled_taker_serves_the_next() -> None:
 
 async def test_a_closed_pool_refuses_everyone() -> None:
     maker = Maker(waits=True)
-    pool = Pool(maker, size=1)
+    pool = LinkPool(maker, size=1)
     taker = asyncio.create_task(pool.take())
     await settled()
 
