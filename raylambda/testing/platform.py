@@ -68,7 +68,11 @@ def running_platform(
         own = program or Path(sys.executable).parent / "raylambda"
         command = [*prefix, str(own), "up", "--port", endpoint.rpartition(":")[2]]
         with log.open("wb") as output:
-            process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+            # Ray's workers look for modules in the folder of the command first: another installation runs in its own checkout.
+            folder_of_program = None if program is None else program.parents[2]
+            process = subprocess.Popen(
+                command, env=environment, stdout=output, stderr=subprocess.STDOUT, cwd=folder_of_program
+            )
         try:
             started_in_s = _wait_until_healthy(endpoint, process, log)
             yield Platform(

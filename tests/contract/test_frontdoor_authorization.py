@@ -161,12 +161,18 @@ def test_a_function_of_another_region_is_not_reachable(open_door: Served, row: O
     assert answer.json()["Message"] == f"Functions from 'eu-west-1' are not reachable in this region ('{REGION}')"
 
 
-@pytest.mark.parametrize("path", ["status?function={}", "status?detail=all&function={}", "functions/{}/logs"])
+@pytest.mark.parametrize("path", ["status?detail=all&function={}", "functions/{}/logs"])
 @pytest.mark.parametrize(("function", "status"), [(FOREIGN, 403), (ELSEWHERE, 404), ("no name!", 400)])
 def test_our_own_paths_refuse_such_functions_alike(open_door: Served, path: str, function: str, status: int) -> None:
     answer = httpx.get(f"{open_door.url}/_raylambda/{path.format(quote(function, safe=''))}", timeout=30)
 
     assert answer.status_code == status
+
+
+def test_a_function_is_asked_about_in_detail_or_not_at_all(open_door: Served) -> None:
+    answer = httpx.get(f"{open_door.url}/_raylambda/status?function=hello", timeout=30)
+
+    assert (answer.status_code, answer.json()["message"]) == (400, "function goes with detail=all.")
 
 
 def test_a_call_says_who_asked(tmp_path: Path) -> None:
