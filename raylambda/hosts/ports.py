@@ -13,7 +13,7 @@ Promises:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -95,8 +95,11 @@ class Host(Protocol):
         """SHUTDOWN an environment; one that is not there is no error."""
         ...
 
-    async def events(self) -> Sequence[HostEvent]:
-        """Wait (seconds at most) for log lines and exits since the last call; the one listener gets each event once."""
+    def events(self) -> AsyncGenerator[Sequence[HostEvent]]:
+        """Log lines and exits as they happen, each once, for the one listener; an empty batch every few seconds at least.
+
+        It ends once the host is released and everything was read, and raises ``HostLost`` when the host is lost.
+        """
         ...
 
     async def describe(self) -> Sequence[Mapping[str, object]]:
@@ -117,7 +120,8 @@ class Cluster(Protocol):
         ...
 
     async def release_host(self, host: Host) -> Sequence[HostEvent]:
-        """Shut a host down with everything in it, and return the events that nobody has heard yet.
+        """Shut a host down with everything in it, let its listener read what is on its way, and return the events that
+        it has not read.
 
         Calls in flight raise ``HostLost``. A host that is lost already is no error, and releasing twice is none either.
         """

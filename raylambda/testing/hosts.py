@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -47,6 +47,7 @@ class FakeHost:
         self._poll_s = poll_s
         self._killed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._outbox: asyncio.Queue[HostEvent] = asyncio.Queue()
+        self._released = False
         self._working: set[asyncio.Future[Any]] = set()
         self.environments: dict[str, StartEnvironment] = {}
         self.invocations: list[tuple[str, Invocation]] = []
@@ -67,6 +68,7 @@ class FakeHost:
 
     def shut_down(self) -> Sequence[HostEvent]:
         """End the host, and return what nobody has heard."""
+        self._released = True
         last_words = () if self._killed.done() else tuple(self._unheard())
         self.kill()
         return last_words
@@ -100,17 +102,18 @@ class FakeHost:
         self._require_alive()
         self.environments.pop(environment_id, None)
 
-    async def events(self) -> Sequence[HostEvent]:
-        self._require_alive()
-        first = asyncio.ensure_future(self._outbox.get())
-        try:
-            await asyncio.wait((first, self._killed), timeout=self._poll_s, return_when=asyncio.FIRST_COMPLETED)
+    async def events(self) -> AsyncGenerator[Sequence[HostEvent]]:
+        while not self._released:
             self._require_alive()
-            if not first.done():
-                return ()
-            return (first.result(), *self._unheard())
-        finally:
-            first.cancel()
+            first = asyncio.ensure_future(self._outbox.get())
+            try:
+                await asyncio.wait((first, self._killed), timeout=self._poll_s, return_when=asyncio.FIRST_COMPLETED)
+                if not self._released:
+                    self._require_alive()
+                if first.done() or not self._released:
+                    yield (first.result(), *self._unheard()) if first.done() else ()
+            finally:
+                first.cancel()
 
     async def describe(self) -> Sequence[Mapping[str, object]]:
         self._require_alive()

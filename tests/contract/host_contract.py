@@ -132,10 +132,26 @@ class HostContract:
         host = await self.a_host(driver)
 
         async with asyncio.timeout(WITHIN_S):
-            await host.events()
-            await host.events()
+            events = host.events()
+            await anext(events)
+            await anext(events)
+            await events.aclose()
 
         await driver.cluster.release_host(host)
+
+    async def test_who_listens_to_a_host_that_is_released_hears_the_end_and_no_error(self, driver: Driver) -> None:
+        host = await self.a_host(driver)
+        listening = asyncio.ensure_future(self.listen_to_the_end(host))
+        await asyncio.wait({listening}, timeout=0.2)
+
+        await driver.cluster.release_host(host)
+
+        async with asyncio.timeout(WITHIN_S):
+            await listening
+
+    async def listen_to_the_end(self, host: Host) -> None:
+        async for _ in host.events():
+            pass
 
     async def test_every_call_to_a_killed_host_raises_host_lost(self, driver: Driver) -> None:
         host = await self.a_host(driver)
@@ -151,7 +167,7 @@ class HostContract:
                 self.do(host, environment_id, "echo"),
                 self.an_environment(driver, host),
                 host.stop(environment_id),
-                host.events(),
+                anext(host.events()),
                 host.describe(),
             ):
                 with pytest.raises(HostLost):
