@@ -24,6 +24,7 @@ from raylambda.model.environment import (
     HostFacts,
     HostUnfit,
     NoSuchEnvironment,
+    PrepareVersion,
     StartEnvironment,
     StartRefused,
 )
@@ -85,6 +86,10 @@ class Host(Protocol):
 
     async def start(self, start: StartEnvironment, label: str) -> EnvironmentStarted:
         """Start an environment and wait for its INIT; raises ``StartRefused``."""
+        ...
+
+    async def prepare(self, order: PrepareVersion) -> None:
+        """Have a package on the host's node and unpacked; one that is there is no error. Raises ``StartRefused``."""
         ...
 
     async def invoke(self, environment_id: str, invocation: Invocation, label: str) -> InvocationResult:

@@ -28,6 +28,7 @@ from raylambda.model.environment import (
     HostEvent,
     HostFacts,
     NoSuchEnvironment,
+    PrepareVersion,
     StartEnvironment,
     StartRefused,
 )
@@ -67,6 +68,9 @@ class RayHost:
     async def start(self, start: StartEnvironment, label: str) -> EnvironmentStarted:
         started: EnvironmentStarted = await self._call(self._actor.start, label, start)
         return started
+
+    async def prepare(self, order: PrepareVersion) -> None:
+        await self._call(self._actor.prepare, "prepare", order, listed=False)
 
     async def invoke(self, environment_id: str, invocation: Invocation, label: str) -> InvocationResult:
         packed = pack_invocation(environment_id, invocation)

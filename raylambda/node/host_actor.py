@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from raylambda.model.environment import EnvironmentStarted, HostEvent, HostFacts, StartEnvironment
+from raylambda.model.environment import EnvironmentStarted, HostEvent, HostFacts, PrepareVersion, StartEnvironment
 from raylambda.model.packing import pack_result, unpack_invocation
 from raylambda.node.host import Host
 from raylambda.node.host_parts import HostSettings
@@ -25,6 +25,9 @@ class HostActor:
 
     async def start(self, start: StartEnvironment) -> EnvironmentStarted:
         return await self._host.start(start)
+
+    async def prepare(self, order: PrepareVersion) -> None:
+        await self._host.prepare(order)
 
     async def invoke(self, packed: bytes) -> bytes:
         environment_id, invocation = unpack_invocation(packed)

@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from raylambda.hosts.ports import Cluster, Host, HostClass, HostLost, NoSuchEnvironment
+from raylambda.model.environment import PrepareVersion
 from raylambda.model.function import FunctionVersion
 from raylambda.model.invocation import InvocationResult
 from raylambda.model.ray_options import RayOptions
@@ -75,6 +76,19 @@ class HostContract:
 
         assert [json.loads(answer.payload) for answer in answers] == [1, 2]
         assert all(answer.reusable and answer.function_error is None for answer in answers)
+        await driver.cluster.release_host(host)
+
+    async def test_code_that_was_prepared_is_not_needed_again_and_preparing_it_again_is_no_error(
+        self, driver: Driver
+    ) -> None:
+        host = await self.a_host(driver)
+        order = PrepareVersion(driver.version(), driver.package())
+
+        await host.prepare(order)
+        await host.prepare(order)
+
+        started = await host.start(a_start("e1", driver.version(), package=[]), "start hello:$LATEST")
+        assert started.init_ok
         await driver.cluster.release_host(host)
 
     async def test_an_environment_that_is_not_there_is_named_so(self, driver: Driver) -> None:
@@ -167,6 +181,7 @@ class HostContract:
                 self.do(host, environment_id, "echo"),
                 self.an_environment(driver, host),
                 host.stop(environment_id),
+                host.prepare(PrepareVersion(driver.version(), driver.package())),
                 anext(host.events()),
                 host.describe(),
             ):
