@@ -54,20 +54,21 @@ class FunctionSubscriber:
         await self._take_in(records)
 
     async def apply(self, keys: Sequence[FunctionKey]) -> None:
-        """Take in these functions as they are now; code that is new to them goes to the nodes ahead of its first call."""
-        known = {key: self._packages(key).keys() for key in keys}
+        """Take in these functions as they are now."""
         await self._take_in(await asyncio.to_thread(self._functions.now, keys))
-        for key in keys:
-            for package, version in self._packages(key).items():
-                if package not in known[key]:
-                    self._fleet.code_came(version)
 
     async def _take_in(self, records: Mapping[FunctionKey, FunctionRecord | None]) -> None:
+        """Code that is new to a function goes to the nodes ahead of its first call; at the start there is no host yet for it."""
+        known = {key: self._packages(key).keys() for key in records}
         for key, record in records.items():
             self._put(key, record)
         for key, record in records.items():
             if record is not None and record.to_activate:
                 self._put(key, await asyncio.to_thread(self._functions.activate, key))
+        for key in records:
+            for package, version in self._packages(key).items():
+                if package not in known[key]:
+                    self._fleet.code_came(version)
 
     def _packages(self, key: FunctionKey) -> dict[str, FunctionVersion]:
         """What the registry knows: each package of the function, and one version that it is the code of."""

@@ -41,10 +41,10 @@ def test_new_code_serves_as_soon_as_the_update_is_successful(client: Any, deploy
 def test_code_is_unpacked_on_the_node_before_anybody_calls_it(client: Any, deploy: Any, platform: Platform) -> None:
     trees = platform.home / "node" / "code"
     name = deploy(SAYS.format(uuid.uuid4().hex))
-    until(lambda: (trees / package_of(client, name) / "code" / "app.py").exists())
+    until((trees / package_of(client, name) / "code" / "app.py").exists)
 
     _update(client, name, SAYS.format(uuid.uuid4().hex))
-    until(lambda: (trees / package_of(client, name) / "code" / "app.py").exists())
+    until((trees / package_of(client, name) / "code" / "app.py").exists)
 
 
 def package_of(client: Any, name: str) -> str:

@@ -126,12 +126,15 @@ async def test_an_update_is_activated_only_after_the_fleet_retires_the_old_gener
 async def test_only_code_that_is_new_to_a_function_goes_ahead_to_the_nodes_and_after_its_activation() -> None:
     setting = Setting(pending(code_sha256="1" * 64))
     await setting.subscriber.load()
+    setting.fleet.code.clear()
 
     for code, generation in (("1", "g2"), ("2", "g3"), ("2", "g4")):
         setting.functions.write(pending(code_sha256=code * 64, generation=generation))
         await setting.subscriber.apply([KEY])
+    setting.functions.write(pending(code_sha256="3" * 64, generation="g5"))
+    await setting.subscriber.load()
 
-    assert setting.fleet.code == [("2" * 64, State.ACTIVE)]
+    assert setting.fleet.code == [("2" * 64, State.ACTIVE), ("3" * 64, State.ACTIVE)]
 
 
 async def test_what_needs_no_activation_is_not_written() -> None:
