@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from raylambda.model.arn import account_arn, function_arn, parse_function_reference
+from raylambda.model.arn import account_arn, account_of, function_arn, parse_function_reference, region_of
 from raylambda.model.errors import InvalidParameterValueException, ResourceNotFoundException, ValidationException
 from raylambda.model.function import LATEST
 from raylambda.model.names import NAME_LENGTH, NAMESPACED_NAME
@@ -45,6 +45,21 @@ class AccountAddress:
     @property
     def arn(self) -> str:
         return account_arn(self.region, self.account)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedResource:
+    """What is neither an account nor a function: a layer or its version, a mapping, a code signing configuration."""
+
+    arn: str
+
+    @property
+    def account(self) -> str:
+        return account_of(self.arn)
+
+    @property
+    def region(self) -> str:
+        return region_of(self.arn)
 
 
 @dataclass(frozen=True, slots=True)
