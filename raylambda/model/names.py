@@ -209,6 +209,7 @@ NAME_LENGTH: Final = 64
 """The longest name of a function; ``FunctionName`` also takes an ARN and is longer."""
 NAMESPACED_NAME: Final = Text(256, 1, _NAMESPACED)
 QUALIFIER: Final = Text(128, 1, r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+")
+ALIAS_NAME = Text(128, 1, r"(?!^[0-9]+$)([a-zA-Z0-9-_]+)")
 
 FunctionName = Annotated[str, Text(140, 1, _FUNCTION)]
 NamespacedFunctionName = Annotated[str, NAMESPACED_NAME]
@@ -218,7 +219,7 @@ Qualifier = Annotated[str, QUALIFIER]
 PublishedQualifier = Annotated[str, Text(128, 1, r"(|[a-zA-Z0-9$_-]+)")]
 UrlQualifier = Annotated[str, Text(128, 1, r"((?!^\d+$)^[0-9a-zA-Z-_]+$)")]
 Version = Annotated[str, Text(1024, 1, r"(\$LATEST(\.PUBLISHED)?|[0-9]+)")]
-AliasName = Annotated[str, Text(128, 1, r"(?!^[0-9]+$)([a-zA-Z0-9-_]+)")]
+AliasName = Annotated[str, ALIAS_NAME]
 RoutingWeights = Annotated[dict[str, float], Entries(Text(1024, 1, "[0-9]+"), Number(1.0, 0.0))]
 Description = Annotated[str, Text(256, 0)]
 RoleArn = Annotated[str, Text(10000, 0, r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+")]

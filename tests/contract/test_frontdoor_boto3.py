@@ -115,10 +115,10 @@ def test_an_operation_that_is_not_there_yet_says_so(shared_front_door: Served) -
     client = shared_front_door.client()
 
     with pytest.raises(ClientError) as refused:
-        client.list_layers()
+        client.publish_layer_version(LayerName="tools", Content={"ZipFile": PACKAGE})
 
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
-    assert "ListLayers" in refused.value.response["Error"]["Message"]
+    assert "PublishLayerVersion" in refused.value.response["Error"]["Message"]
 
 
 def test_a_synchronous_invocation(front_door: Served) -> None:
