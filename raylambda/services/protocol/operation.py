@@ -55,6 +55,11 @@ class Operation:
     select: tuple[str, str] | None = None
     takes_package: bool = False
 
+    @property
+    def uri(self) -> str:
+        """The path as AWS writes it: with the query parameter, if that tells the operation from another one."""
+        return self.path if self.select is None else f"{self.path}?{'='.join(self.select)}"
+
 
 def operation(
     method: str,
