@@ -71,7 +71,7 @@ def _refuse_number(number: int) -> None:
         raise InvalidParameterValueException("Layer Version Cannot be less than 1")
 
 
-def _without_policy(version: NamedResource) -> ResourceNotFoundException:
+def _no_such_version(version: NamedResource) -> ResourceNotFoundException:
     return ResourceNotFoundException(f"Layer version {version.arn} does not exist.")
 
 
@@ -109,11 +109,11 @@ def delete_layer_version(context: LambdaContext, request: LayerVersionRequest, v
 
 @operation("GET", f"{_VERSION}/policy", _version_of)
 def get_layer_version_policy(context: LambdaContext, request: LayerVersionRequest, version: NamedResource) -> NoReturn:
-    raise _without_policy(version)
+    raise _no_such_version(version)
 
 
 @operation("DELETE", f"{_VERSION}/policy/{{StatementId}}", _version_of, status=204, query=("RevisionId",))
 def remove_layer_version_permission(
     context: LambdaContext, request: RemoveLayerVersionPermissionRequest, version: NamedResource
 ) -> NoReturn:
-    raise _without_policy(version)
+    raise _no_such_version(version)
