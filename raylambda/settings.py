@@ -59,6 +59,8 @@ class Settings:
     idle_timeout_s: float = 600.0
     """An environment that has served nothing for so long is shut down."""
     log_retention_days: float = 14.0
+    cache_mb: int = 10_240
+    """What unpacked code may take on a node, and what the logs of deleted functions may take here."""
     host_memory_mb: int | None = None
     """Memory slice of one host; ``None``: what the laptop has, 4096 on a cluster."""
     async_retry_waits_s: tuple[float, ...] = (60.0, 120.0)
@@ -88,6 +90,7 @@ class Settings:
             concurrency=int(_number(environ, "CONCURRENCY", cls.concurrency)),
             idle_timeout_s=_number(environ, "IDLE_TIMEOUT_S", cls.idle_timeout_s),
             log_retention_days=_number(environ, "LOG_RETENTION_DAYS", cls.log_retention_days),
+            cache_mb=int(_number(environ, "CACHE_MB", cls.cache_mb)),
             host_memory_mb=int(_number(environ, "HOST_MEMORY_MB", 0)) or None,
             async_retry_waits_s=_numbers(environ, "ASYNC_RETRY_WAITS_S", cls.async_retry_waits_s),
             **chosen,

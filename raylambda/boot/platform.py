@@ -27,10 +27,12 @@ from raylambda.hosts.directory import HostDirectory
 from raylambda.hosts.listener import HostListener
 from raylambda.hosts.ports import Cluster, PackageShelf
 from raylambda.hosts.ray_packages import RayPackages
-from raylambda.logs.files import expire_logs
+from raylambda.logs.collection import collect_groups
+from raylambda.logs.files import expire_logs, group_path
 from raylambda.logs.reader import LogReader
 from raylambda.logs.writer import LogWriter
 from raylambda.model.clock import Clock
+from raylambda.model.log_names import log_group_of
 from raylambda.queue.claims import DispatchSettings
 from raylambda.queue.dispatcher import Acceptance, Dispatcher
 from raylambda.queue.rules import RetryPolicy
@@ -48,7 +50,9 @@ from raylambda.store.following import ChangeFollower
 from raylambda.store.functions import StoredFunctions
 
 _DRAIN_S = 10
+_HOUR_S = 3_600.0
 _DAY_S = 86_400.0
+_MIB = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -74,8 +78,8 @@ async def open_platform(
         database = await asyncio.to_thread(open_database, settings)
         stack.callback(database.close)
         code_store = LocalCodeStore(settings.home / "packages")
-        logs = await stack.enter_async_context(_open_logs(settings, clock))
-
+        logs = LogReader(settings.home / "logs")
+        stack.callback(logs.close)
         hosts = HostDirectory()
         log_writer = LogWriter(settings.home / "logs", clock, logs.wake)
         keeper = HostKeeper(cluster or ray_hosts(settings), hosts, partial(HostListener, log_writer.append))
@@ -84,6 +88,7 @@ async def open_platform(
         registry, admission = Registry(random.random), Admission(settings.concurrency)
         functions = FunctionSubscriber(StoredFunctions(database), registry, admission, fleet)
         follower = await stack.enter_async_context(_open_follower(database, functions, clock))
+        await stack.enter_async_context(_in_background(_tidy_logs(settings, clock, registry)))
         invoker = Invoker(follower, registry, Leases(admission, fleet), hosts)
         stack.push_async_callback(invoker.drain, _DRAIN_S)
         dispatcher = await stack.enter_async_context(_open_dispatcher(settings, clock, database, invoker))
@@ -115,21 +120,16 @@ def open_database(settings: Settings) -> Database:
     return Database(engine)
 
 
-@asynccontextmanager
-async def _open_logs(settings: Settings, clock: Clock) -> AsyncIterator[LogReader]:
-    logs = LogReader(settings.home / "logs")
-
-    async def expire_daily() -> None:
-        while True:
-            oldest_s = clock.now() - settings.log_retention_days * _DAY_S
-            await asyncio.to_thread(expire_logs, settings.home / "logs", oldest_s)
-            await asyncio.sleep(_DAY_S)
-
-    try:
-        async with _in_background(expire_daily()):
-            yield logs
-    finally:
-        logs.close()
+async def _tidy_logs(settings: Settings, clock: Clock, registry: Registry) -> None:
+    """Every hour: what is too old goes, and logs of deleted functions beyond their size."""
+    root = settings.home / "logs"
+    while True:
+        in_use = {
+            group_path(root, version.account, version.region, log_group_of(version)) for version in registry.versions()
+        }
+        await asyncio.to_thread(expire_logs, root, clock.now() - settings.log_retention_days * _DAY_S)
+        await asyncio.to_thread(collect_groups, root, in_use, settings.cache_mb * _MIB, clock.now())
+        await asyncio.sleep(_HOUR_S)
 
 
 @asynccontextmanager

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from raylambda.fleet.events import BootEnvironment, StopEnvironment
-from raylambda.fleet.host_choice import choose_host, load_by_node, make_room
+from raylambda.fleet.events import BootEnvironment, CodeCame, PrepareHost, StopEnvironment
+from raylambda.fleet.host_choice import choose_host, hosts_with_room, load_by_node, make_room
 from raylambda.fleet.state import STARTING, STOPPING, Environment, FleetState, HostRecord, NewId, Pool
 
 
@@ -36,6 +36,12 @@ class Capacity:
             environment = host.queue[0]
             self._state.move(environment, STARTING)
             self._state.order(BootEnvironment(environment.environment_id, host.host_id, environment.pool.version))
+
+    def code_came(self, event: CodeCame) -> None:
+        """One host of each node prepares it for all, where a first call would start at once."""
+        version = event.version
+        for host in hosts_with_room(self._state.hosts_of(version.ray_options.host_class), version.memory_mb):
+            self._state.order(PrepareHost(host.host_id, version))
 
     def stop(self, environment: Environment, why: str) -> None:
         """``why`` is for people, once it is gone."""

@@ -11,6 +11,7 @@ from typing import Any
 from raylambda.fleet.environment_orders import EnvironmentOrders
 from raylambda.fleet.events import (
     BootEnvironment,
+    CodeCame,
     CreateHost,
     FleetCommand,
     FleetEvent,
@@ -21,6 +22,7 @@ from raylambda.fleet.events import (
     LeaseGivenBack,
     PlacementAbandoned,
     PlacementRequested,
+    PrepareHost,
     RefusePlacement,
     ReleaseHost,
     StopEnvironment,
@@ -68,7 +70,7 @@ class FleetDriver:
 
     async def open(self) -> None:
         """Begin to keep time; the first tick asks for the hosts that are kept as head-room."""
-        self._spawn(self._keep_time())
+        self._spawn(_keep_time(self.tick, self._sleep))
 
     async def ready(self) -> None:
         """Wait until the first host runs; raises ``HostUnfit`` when its node cannot isolate functions as demanded."""
@@ -119,6 +121,10 @@ class FleetDriver:
         """Only these (version, generation) pairs of the function serve from now on."""
         self._tell(VersionRetired(key, current))
 
+    def code_came(self, version: FunctionVersion) -> None:
+        """Have this version's code on the nodes that may be asked for it, in the background."""
+        self._tell(CodeCame(version))
+
     def tick(self) -> None:
         """Tell the fleet the time."""
         self._tell(Tick())
@@ -168,6 +174,8 @@ class FleetDriver:
                 self._keeper.release(host_id)
             case BootEnvironment():
                 self._spawn(_tell_answer(self._environments.boot(command), self._tell))
+            case PrepareHost():
+                self._spawn(_tell_answer(self._environments.prepare(command), self._tell))
             case StopEnvironment():
                 self._spawn(_tell_answer(self._environments.stop(command), self._tell))
 
@@ -176,14 +184,16 @@ class FleetDriver:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _keep_time(self) -> None:
-        while True:
-            try:
-                self.tick()
-            except Exception:
-                _log.exception("the fleet failed at a tick; time goes on")
-            await self._sleep(_TICK_S)
+
+async def _keep_time(tick: Callable[[], None], sleep: Callable[[float], Awaitable[None]]) -> None:
+    while True:
+        try:
+            tick()
+        except Exception:
+            _log.exception("the fleet failed at a tick; time goes on")
+        await sleep(_TICK_S)
 
 
-async def _tell_answer(answer: Awaitable[FleetEvent], tell: Tell) -> None:
-    tell(await answer)
+async def _tell_answer(answer: Awaitable[FleetEvent | None], tell: Tell) -> None:
+    if (event := await answer) is not None:
+        tell(event)

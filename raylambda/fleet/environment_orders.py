@@ -10,19 +10,20 @@ from raylambda.fleet.events import (
     EnvironmentGone,
     EnvironmentReady,
     HostDied,
+    PrepareHost,
     StopEnvironment,
 )
 from raylambda.hosts.directory import HostDirectory
 from raylambda.hosts.ports import HostLost, PackageShelf, StartRefused
 from raylambda.model.clock import Clock
-from raylambda.model.environment import StartEnvironment
+from raylambda.model.environment import PrepareVersion, StartEnvironment
 from raylambda.model.log_names import log_stream_name
 
 _log = logging.getLogger(__name__)
 
 
 class EnvironmentOrders:
-    """Every order is answered by one event, whatever happens."""
+    """Every order but ``prepare`` is answered by one event, whatever happens."""
 
     def __init__(self, hosts: HostDirectory, packages: PackageShelf, clock: Clock) -> None:
         self._hosts = hosts
@@ -44,6 +45,20 @@ class EnvironmentOrders:
             _log.exception("environment %s did not start", environment_id)
             return EnvironmentFailed(environment_id, "The host failed to start an execution environment.")
         return EnvironmentReady(environment_id)
+
+    async def prepare(self, order: PrepareHost) -> HostDied | None:
+        """Nobody waits for it, and the start of an environment does what was not done here; so a failure is only logged."""
+        version = order.version
+        try:
+            package = await self._packages.package(version.code_sha256)
+            await self._hosts.find(order.host_id).prepare(PrepareVersion(version, package))
+        except HostLost:
+            return HostDied(order.host_id)
+        except StartRefused as error:
+            _log.info("the code of %s:%s was not prepared: %s", version.name, version.version, error)
+        except Exception:
+            _log.exception("the code of %s:%s was not prepared", version.name, version.version)
+        return None
 
     async def stop(self, order: StopEnvironment) -> EnvironmentGone | HostDied:
         try:

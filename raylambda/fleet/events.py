@@ -93,6 +93,13 @@ class VersionRetired:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeCame:
+    """The function was made or updated with code that no node may have yet. Nobody waits for it."""
+
+    version: FunctionVersion
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time went by."""
 
@@ -108,6 +115,7 @@ FleetEvent = (
     | EnvironmentGone
     | LeaseGivenBack
     | VersionRetired
+    | CodeCame
     | Tick
 )
 
@@ -149,6 +157,14 @@ class StopEnvironment:
 
 
 @dataclass(frozen=True, slots=True)
+class PrepareHost:
+    """Have the version's package on the host's node before it is called; answered by nothing, or ``HostDied``."""
+
+    host_id: str
+    version: FunctionVersion
+
+
+@dataclass(frozen=True, slots=True)
 class GrantLease:
     lease: Lease
 
@@ -160,4 +176,4 @@ class RefusePlacement:
     message: str
 
 
-FleetCommand = CreateHost | ReleaseHost | BootEnvironment | StopEnvironment | GrantLease | RefusePlacement
+FleetCommand = CreateHost | ReleaseHost | BootEnvironment | StopEnvironment | PrepareHost | GrantLease | RefusePlacement

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from raylambda.fleet.events import (
+    CodeCame,
     EnvironmentFailed,
     EnvironmentGone,
     EnvironmentReady,
@@ -31,6 +32,7 @@ CAUSES: dict[type[FleetEvent], str] = {
     EnvironmentGone: "an environment was gone",
     LeaseGivenBack: "a call was done",
     VersionRetired: "the function was changed",
+    CodeCame: "the function has new code",
     Tick: "time went by",
 }
 """Every kind of event, in words: what a step of an environment followed from."""

@@ -8,6 +8,7 @@ from typing import Any
 from raylambda.fleet import audit, explain
 from raylambda.fleet.capacity import Capacity
 from raylambda.fleet.events import (
+    CodeCame,
     EnvironmentFailed,
     EnvironmentGone,
     EnvironmentReady,
@@ -52,6 +53,7 @@ class Fleet:
             EnvironmentFailed: self._environment_failed,
             EnvironmentGone: self._environment_gone,
             VersionRetired: self._version_retired,
+            CodeCame: self._capacity.code_came,
             HostReady: self._host_ready,
             HostFailed: self._host_failed,
             HostDied: self._host_died,

@@ -22,6 +22,16 @@ def choose_host(hosts: Iterable[HostRecord], need_mb: int, node_load: dict[str, 
     return min(with_room, key=lambda host: _preference(host, need_mb, node_load), default=None)
 
 
+def hosts_with_room(hosts: Iterable[HostRecord], need_mb: int) -> list[HostRecord]:
+    """One host of each node where ``need_mb`` would start at once."""
+    by_node = {
+        host.node_id: host
+        for host in hosts
+        if host.takes_environments and not host.queue and host.planned_mb + need_mb <= host.memory_mb
+    }
+    return list(by_node.values())
+
+
 def _preference(host: HostRecord, need_mb: int, node_load: dict[str, float]) -> tuple[bool, float, float]:
     must_queue = bool(host.queue) or host.occupied_mb + need_mb > host.memory_mb
     return (must_queue, node_load[host.node_id], host.planned_mb / host.memory_mb)

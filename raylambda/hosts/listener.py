@@ -19,7 +19,7 @@ Exited = Callable[[str], None]
 
 
 class HostListener:
-    """The one listener of a host (``Host.events``, a long poll).
+    """The one listener of a host (``Host.events``, a stream).
 
     A host whose calls raise ``HostLost``, or that says nothing for ``silence_s``, is lost. Ray reports processes that ended
     within seconds; a host that is frozen it never reports, and a node that is silent only after a minute, which is as long
@@ -31,28 +31,27 @@ class HostListener:
         self._host = host
         self._exited = exited
         self._silence_s = silence_s
-        self._listening = True
 
     async def listen(self) -> None:
         """Hear the host until it is lost, or until ``release``."""
         host_id = self._host.facts.host_id
-        while self._listening:
-            try:
+        events = self._host.events()
+        try:
+            while True:
                 async with asyncio.timeout(self._silence_s):
-                    events = await self._host.events()
-            except HostLost:
-                return
-            except TimeoutError:
-                _log.error("host %s has said nothing for %g seconds: it counts as lost", host_id, self._silence_s)
-                return
-            except Exception:
-                _log.exception("host %s cannot be listened to: it counts as lost", host_id)
-                return
-            await self._hear(events)
+                    batch = await anext(events)
+                await self._hear(batch)
+        except (HostLost, StopAsyncIteration):
+            return
+        except TimeoutError:
+            _log.error("host %s has said nothing for %g seconds: it counts as lost", host_id, self._silence_s)
+        except Exception:
+            _log.exception("host %s cannot be listened to: it counts as lost", host_id)
+        finally:
+            await events.aclose()
 
     async def release(self, cluster: Cluster) -> None:
-        """Give the host back, and hear its last words. What it has been asked for is still heard, and nothing more asked."""
-        self._listening = False
+        """Give the host back, and hear its last words after all that ``listen`` still hears of it."""
         await self._hear(await cluster.release_host(self._host))
 
     async def _hear(self, events: Sequence[HostEvent]) -> None:

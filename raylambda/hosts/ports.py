@@ -13,7 +13,7 @@ Promises:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,6 +24,7 @@ from raylambda.model.environment import (
     HostFacts,
     HostUnfit,
     NoSuchEnvironment,
+    PrepareVersion,
     StartEnvironment,
     StartRefused,
 )
@@ -87,6 +88,10 @@ class Host(Protocol):
         """Start an environment and wait for its INIT; raises ``StartRefused``."""
         ...
 
+    async def prepare(self, order: PrepareVersion) -> None:
+        """Have a package on the host's node and unpacked; one that is there is no error. Raises ``StartRefused``."""
+        ...
+
     async def invoke(self, environment_id: str, invocation: Invocation, label: str) -> InvocationResult:
         """Run one event in an environment; raises ``NoSuchEnvironment`` (it did not run) and ``EnvironmentStopped`` (it may have)."""
         ...
@@ -95,8 +100,11 @@ class Host(Protocol):
         """SHUTDOWN an environment; one that is not there is no error."""
         ...
 
-    async def events(self) -> Sequence[HostEvent]:
-        """Wait (seconds at most) for log lines and exits since the last call; the one listener gets each event once."""
+    def events(self) -> AsyncGenerator[Sequence[HostEvent]]:
+        """Log lines and exits as they happen, each once, for the one listener; an empty batch every few seconds at least.
+
+        It ends once the host is released and everything was read, and raises ``HostLost`` when the host is lost.
+        """
         ...
 
     async def describe(self) -> Sequence[Mapping[str, object]]:
@@ -117,7 +125,8 @@ class Cluster(Protocol):
         ...
 
     async def release_host(self, host: Host) -> Sequence[HostEvent]:
-        """Shut a host down with everything in it, and return the events that nobody has heard yet.
+        """Shut a host down with everything in it, let its listener read what is on its way, and return the events that
+        it has not read.
 
         Calls in flight raise ``HostLost``. A host that is lost already is no error, and releasing twice is none either.
         """

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
 import ray
@@ -27,6 +28,7 @@ from raylambda.model.environment import (
     HostEvent,
     HostFacts,
     NoSuchEnvironment,
+    PrepareVersion,
     StartEnvironment,
     StartRefused,
 )
@@ -40,13 +42,19 @@ MakeActor = Callable[[str, HostSize, dict[str, Any]], ActorHandle[Any]]
 
 
 class RayHost:
-    """A ``Host`` that is a Ray actor. Once it is abandoned, every call to it fails, also those that wait for an answer."""
+    """A ``Host`` that is a Ray actor. Once it is abandoned, every call to it fails, also those that wait for an answer.
+
+    ``listed`` calls are those that people find in Ray's list of tasks: invocations, starts and stops.
+    """
 
     def __init__(self, actor: ActorHandle[Any], facts: HostFacts, size: HostSize) -> None:
         self._actor = actor
         self._facts = facts
         self._size = size
         self._answers: set[asyncio.Future[Any]] = set()
+        self._heard_out = asyncio.Event()
+        self._heard_out.set()
+        self._closing = False
         self._abandoned = False
 
     @property
@@ -61,6 +69,9 @@ class RayHost:
         started: EnvironmentStarted = await self._call(self._actor.start, label, start)
         return started
 
+    async def prepare(self, order: PrepareVersion) -> None:
+        await self._call(self._actor.prepare, "prepare", order, listed=False)
+
     async def invoke(self, environment_id: str, invocation: Invocation, label: str) -> InvocationResult:
         packed = pack_invocation(environment_id, invocation)
         return unpack_result(await self._call(self._actor.invoke, label, packed))
@@ -68,20 +79,34 @@ class RayHost:
     async def stop(self, environment_id: str) -> None:
         await self._call(self._actor.stop, "stop", environment_id)
 
-    async def events(self) -> Sequence[HostEvent]:
-        events: Sequence[HostEvent] = await self._call(self._actor.events, "events")
-        return events
+    async def events(self) -> AsyncGenerator[Sequence[HostEvent]]:
+        """Streamed by Ray, one batch on its way at a time: a host that floods waits until its lines are kept."""
+        listening: Any = self._actor.events.options(
+            name="events", num_returns="streaming", _generator_backpressure_num_objects=1
+        )
+        self._heard_out.clear()
+        try:
+            while not self._closing:
+                self._require_not_abandoned()
+                stream = listening.remote()
+                with suppress(StopAsyncIteration):
+                    while True:
+                        yield await self._next_batch(stream)
+        finally:
+            self._heard_out.set()
 
     async def describe(self) -> Sequence[Mapping[str, object]]:
-        environments: Sequence[Mapping[str, object]] = await self._call(self._actor.describe, "describe")
+        environments: Sequence[Mapping[str, object]] = await self._call(self._actor.describe, "describe", listed=False)
         return environments
 
     async def shut_down(self, patience_s: float) -> Sequence[HostEvent]:
-        """Let the host end its environments, then end the actor; returns what the host had left to say."""
+        """Let the host end its environments and its listener read to the end, then end the actor; returns what was left."""
         last_words: Sequence[HostEvent] = ()
+        self._closing = True
         try:
             async with asyncio.timeout(patience_s):
-                last_words = await self._call(self._actor.close, "close")
+                last_words = await self._call(self._actor.close, "close", listed=False)
+                await self._heard_out.wait()
         except (HostLost, TimeoutError) as reason:
             _log.info("host %s did not close in order: %r", self._facts.host_id, reason)
         self._abandon()
@@ -94,20 +119,42 @@ class RayHost:
             if not answer.done():
                 answer.set_exception(HostLost(f"host {self._facts.host_id} was given up"))
 
-    async def _call(self, method: Any, label: str, *arguments: Any) -> Any:
+    def _require_not_abandoned(self) -> None:
         if self._abandoned:
             raise HostLost(f"host {self._facts.host_id} was given up")
+
+    async def _call(self, method: Any, label: str, *arguments: Any, listed: bool = True) -> Any:
+        self._require_not_abandoned()
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
         self._answers.add(answer)
         try:
-            reference = method.options(name=label).remote(*arguments)
+            reference = method.options(name=label, enable_task_events=listed).remote(*arguments)
             reference.future().add_done_callback(lambda done: _pass_on(loop, done, answer))
             return await answer
         except RayError as error:
             raise translated(error) from None
         finally:
             self._answers.discard(answer)
+
+    async def _next_batch(self, stream: AsyncIterator[Awaitable[Any]]) -> Sequence[HostEvent]:
+        """Raises ``StopAsyncIteration`` at the end of the stream."""
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._answers.add(answer)
+        batch = asyncio.ensure_future(_next_of(stream))
+        batch.add_done_callback(lambda done: _settle(done, answer))
+        try:
+            events: Sequence[HostEvent] = await answer
+        except RayError as error:
+            raise translated(error) from None
+        finally:
+            self._answers.discard(answer)
+            batch.cancel()
+        return events
+
+
+async def _next_of(stream: AsyncIterator[Awaitable[Any]]) -> Any:
+    return await (await anext(stream))
 
 
 def _pass_on(loop: asyncio.AbstractEventLoop, done: Future[Any], answer: asyncio.Future[Any]) -> None:
@@ -116,7 +163,7 @@ def _pass_on(loop: asyncio.AbstractEventLoop, done: Future[Any], answer: asyncio
         loop.call_soon_threadsafe(_settle, done, answer)
 
 
-def _settle(done: Future[Any], answer: asyncio.Future[Any]) -> None:
+def _settle(done: Future[Any] | asyncio.Future[Any], answer: asyncio.Future[Any]) -> None:
     if answer.done():
         return
     error = done.exception()

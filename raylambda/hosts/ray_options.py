@@ -51,7 +51,10 @@ class HostSizing:
 
 
 def actor_options(host_class: HostClass, size: HostSize, host_id: str, *, whole_node: bool) -> dict[str, Any]:
-    """The options of a host's Ray actor. Ray never runs a call twice, and never restarts a host: the fleet makes a new one."""
+    """The options of a host's Ray actor. Ray never runs a call twice, and never restarts a host: the fleet makes a new one.
+
+    Ray's list of tasks is for people: calls are not in it, but for those that ``ray_hosts`` lists.
+    """
     options = host_class.options
     books: dict[str, Any] = {"num_cpus": 0} if whole_node else {"num_cpus": size.vcpus, "memory": size.memory_mb * _MIB}
     asked: dict[str, Any] = {
@@ -68,6 +71,7 @@ def actor_options(host_class: HostClass, size: HostSize, host_id: str, *, whole_
         "max_concurrency": _CALLS_AT_ONCE,
         "max_restarts": 0,
         "max_task_retries": 0,
+        "enable_task_events": False,
     }
 
 

@@ -20,6 +20,7 @@ from raylambda.model.environment import (
     HostFacts,
     HostUnfit,
     NoSuchEnvironment,
+    PrepareVersion,
     StartEnvironment,
     StartRefused,
 )
@@ -93,6 +94,13 @@ class Host:
             self._unwanted.discard(name)
             if name not in self._environments:
                 self._outbox.close_log(name)
+
+    async def prepare(self, order: PrepareVersion) -> None:
+        """Unpack a package before it is called; raises ``StartRefused``."""
+        try:
+            await self._parts.trees.tree(order.version.code_sha256, lambda: _fetch(order))
+        except (CodeDamaged, ArchiveError, OSError) as error:
+            raise StartRefused(str(error)) from error
 
     async def invoke(self, environment_id: str, invocation: Invocation) -> InvocationResult:
         """Run one event; raises ``NoSuchEnvironment``, ``EnvironmentBusy`` or ``EnvironmentStopped``."""
@@ -172,7 +180,7 @@ class Host:
         self._outbox.exited(environment_id, reason)
 
 
-async def _fetch(start: StartEnvironment) -> bytes:
+async def _fetch(start: StartEnvironment | PrepareVersion) -> bytes:
     """The code package: bytes, or an awaitable reference to them."""
     if not start.package:
         raise StartRefused(f"the package {start.version.code_sha256} is not on this node, and none was sent")

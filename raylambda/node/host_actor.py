@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from raylambda.model.environment import EnvironmentStarted, HostEvent, HostFacts, StartEnvironment
+from collections.abc import AsyncIterator
+
+from raylambda.model.environment import EnvironmentStarted, HostEvent, HostFacts, PrepareVersion, StartEnvironment
 from raylambda.model.packing import pack_result, unpack_invocation
 from raylambda.node.host import Host
 from raylambda.node.host_parts import HostSettings
+
+_MOST_BATCHES = 1000
+"""Ray keeps a record of every item of a stream, at both ends, until the stream ends."""
 
 
 class HostActor:
@@ -13,12 +18,16 @@ class HostActor:
 
     def __init__(self, settings: HostSettings) -> None:
         self._host = Host(settings)
+        self._closed = False
 
     async def open(self) -> HostFacts:
         return await self._host.open()
 
     async def start(self, start: StartEnvironment) -> EnvironmentStarted:
         return await self._host.start(start)
+
+    async def prepare(self, order: PrepareVersion) -> None:
+        await self._host.prepare(order)
 
     async def invoke(self, packed: bytes) -> bytes:
         environment_id, invocation = unpack_invocation(packed)
@@ -27,11 +36,17 @@ class HostActor:
     async def stop(self, environment_id: str) -> None:
         await self._host.stop(environment_id)
 
-    async def events(self) -> list[HostEvent]:
-        return await self._host.events()
+    async def events(self) -> AsyncIterator[list[HostEvent]]:
+        """One stream of batches; who listens asks for another one when it has ended."""
+        for _ in range(_MOST_BATCHES):
+            yield await self._host.events()
+            if self._closed:
+                return
 
     async def describe(self) -> list[dict[str, object]]:
         return await self._host.describe()
 
     async def close(self) -> list[HostEvent]:
-        return await self._host.close()
+        last_words = await self._host.close()
+        self._closed = True
+        return last_words

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from raylambda.model.function import FunctionKey, FunctionRecord
+from raylambda.model.function import FunctionKey, FunctionRecord, FunctionVersion
 from raylambda.scheduling.admission import Admission
 from raylambda.scheduling.registry import Registry
 
@@ -30,16 +30,18 @@ class Functions(Protocol):
         ...
 
 
-class Retire(Protocol):
+class Environments(Protocol):
     """Whoever owns the environments (``FleetDriver``)."""
 
     def retire(self, key: FunctionKey, current: frozenset[tuple[str, str]]) -> None: ...
+
+    def code_came(self, version: FunctionVersion) -> None: ...
 
 
 class FunctionSubscriber:
     """Keeps registry, admission limits and fleet in step with the store's functions, and activates them."""
 
-    def __init__(self, functions: Functions, registry: Registry, admission: Admission, fleet: Retire) -> None:
+    def __init__(self, functions: Functions, registry: Registry, admission: Admission, fleet: Environments) -> None:
         self._functions = functions
         self._registry = registry
         self._admission = admission
@@ -52,8 +54,13 @@ class FunctionSubscriber:
         await self._take_in(records)
 
     async def apply(self, keys: Sequence[FunctionKey]) -> None:
-        """Take in these functions as they are now."""
+        """Take in these functions as they are now; code that is new to them goes to the nodes ahead of its first call."""
+        known = {key: self._packages(key).keys() for key in keys}
         await self._take_in(await asyncio.to_thread(self._functions.now, keys))
+        for key in keys:
+            for package, version in self._packages(key).items():
+                if package not in known[key]:
+                    self._fleet.code_came(version)
 
     async def _take_in(self, records: Mapping[FunctionKey, FunctionRecord | None]) -> None:
         for key, record in records.items():
@@ -61,6 +68,11 @@ class FunctionSubscriber:
         for key, record in records.items():
             if record is not None and record.to_activate:
                 self._put(key, await asyncio.to_thread(self._functions.activate, key))
+
+    def _packages(self, key: FunctionKey) -> dict[str, FunctionVersion]:
+        """What the registry knows: each package of the function, and one version that it is the code of."""
+        record = self._registry.get(key)
+        return {} if record is None else {version.code_sha256: version for version in record.versions.values()}
 
     def _put(self, key: FunctionKey, record: FunctionRecord | None) -> None:
         if record is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from raylambda.model.arn import function_arn
 from raylambda.model.errors import ResourceConflictException, ResourceNotFoundException
@@ -29,6 +29,11 @@ class Registry:
 
     def keys(self) -> list[FunctionKey]:
         return list(self._records)
+
+    def versions(self) -> Iterator[FunctionVersion]:
+        """Every version of every function, as they are now."""
+        for record in tuple(self._records.values()):
+            yield from record.versions.values()
 
     def resolve(self, account: str, region: str, name: str, qualifier: str | None) -> Target:
         """Find the version that serves ``name`` under ``qualifier``.

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from raylambda.hosts.ports import Host, HostClass, HostLost, HostSize, NoSuchEnvironment
-from raylambda.model.environment import EnvironmentExited, EnvironmentStarted, HostEvent, HostFacts, StartEnvironment
+from raylambda.model.environment import (
+    EnvironmentExited,
+    EnvironmentStarted,
+    HostEvent,
+    HostFacts,
+    PrepareVersion,
+    StartEnvironment,
+)
 from raylambda.model.invocation import Invocation, InvocationResult
 
 _T = TypeVar("_T")
@@ -29,16 +36,20 @@ async def _open_gate() -> None:
 @dataclass
 class Script:
     """What hosts do: ``answer`` says what comes out of an invocation (now, or when its awaitable is done; it may raise),
-    ``before_host`` and ``before_start`` are awaited by every creation and every start (they may raise what the ports allow).
+    ``before_host``, ``before_start`` and ``before_prepare`` are awaited by what they are named after (they may raise what the
+    ports allow).
     """
 
     answer: Answer = echo
     before_host: Gate = _open_gate
     before_start: Callable[[StartEnvironment], Awaitable[None]] | None = None
+    before_prepare: Callable[[PrepareVersion], Awaitable[None]] | None = None
 
 
 class FakeHost:
-    """One host. ``invocations`` lists what ran here, by environment; ``kill`` is what a lost node looks like."""
+    """One host. ``invocations`` lists what ran here, by environment, ``prepared`` the packages that it has; ``kill`` is what a
+    lost node looks like.
+    """
 
     def __init__(self, facts: HostFacts, size: HostSize, script: Script, poll_s: float = 1.0) -> None:
         self._facts = facts
@@ -47,8 +58,10 @@ class FakeHost:
         self._poll_s = poll_s
         self._killed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._outbox: asyncio.Queue[HostEvent] = asyncio.Queue()
+        self._released = False
         self._working: set[asyncio.Future[Any]] = set()
         self.environments: dict[str, StartEnvironment] = {}
+        self.prepared: list[PrepareVersion] = []
         self.invocations: list[tuple[str, Invocation]] = []
 
     @property
@@ -67,6 +80,7 @@ class FakeHost:
 
     def shut_down(self) -> Sequence[HostEvent]:
         """End the host, and return what nobody has heard."""
+        self._released = True
         last_words = () if self._killed.done() else tuple(self._unheard())
         self.kill()
         return last_words
@@ -87,6 +101,12 @@ class FakeHost:
         self.environments[start.environment_id] = start
         return EnvironmentStarted(start.environment_id, init_ms=10.0, init_ok=True)
 
+    async def prepare(self, order: PrepareVersion) -> None:
+        self._require_alive()
+        if self._script.before_prepare is not None:
+            await self._until_killed(self._script.before_prepare(order))
+        self.prepared.append(order)
+
     async def invoke(self, environment_id: str, invocation: Invocation, label: str) -> InvocationResult:
         self._require_alive()
         start = self.environments.get(environment_id)
@@ -100,17 +120,18 @@ class FakeHost:
         self._require_alive()
         self.environments.pop(environment_id, None)
 
-    async def events(self) -> Sequence[HostEvent]:
-        self._require_alive()
-        first = asyncio.ensure_future(self._outbox.get())
-        try:
-            await asyncio.wait((first, self._killed), timeout=self._poll_s, return_when=asyncio.FIRST_COMPLETED)
+    async def events(self) -> AsyncGenerator[Sequence[HostEvent]]:
+        while not self._released:
             self._require_alive()
-            if not first.done():
-                return ()
-            return (first.result(), *self._unheard())
-        finally:
-            first.cancel()
+            first = asyncio.ensure_future(self._outbox.get())
+            try:
+                await asyncio.wait((first, self._killed), timeout=self._poll_s, return_when=asyncio.FIRST_COMPLETED)
+                if not self._released:
+                    self._require_alive()
+                if first.done() or not self._released:
+                    yield (first.result(), *self._unheard()) if first.done() else ()
+            finally:
+                first.cancel()
 
     async def describe(self) -> Sequence[Mapping[str, object]]:
         self._require_alive()

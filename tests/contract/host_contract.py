@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from raylambda.hosts.ports import Cluster, Host, HostClass, HostLost, NoSuchEnvironment
+from raylambda.model.environment import PrepareVersion
 from raylambda.model.function import FunctionVersion
 from raylambda.model.invocation import InvocationResult
 from raylambda.model.ray_options import RayOptions
@@ -77,6 +78,19 @@ class HostContract:
         assert all(answer.reusable and answer.function_error is None for answer in answers)
         await driver.cluster.release_host(host)
 
+    async def test_code_that_was_prepared_is_not_needed_again_and_preparing_it_again_is_no_error(
+        self, driver: Driver
+    ) -> None:
+        host = await self.a_host(driver)
+        order = PrepareVersion(driver.version(), driver.package())
+
+        await host.prepare(order)
+        await host.prepare(order)
+
+        started = await host.start(a_start("e1", driver.version(), package=[]), "start hello:$LATEST")
+        assert started.init_ok
+        await driver.cluster.release_host(host)
+
     async def test_an_environment_that_is_not_there_is_named_so(self, driver: Driver) -> None:
         host = await self.a_host(driver)
 
@@ -132,10 +146,26 @@ class HostContract:
         host = await self.a_host(driver)
 
         async with asyncio.timeout(WITHIN_S):
-            await host.events()
-            await host.events()
+            events = host.events()
+            await anext(events)
+            await anext(events)
+            await events.aclose()
 
         await driver.cluster.release_host(host)
+
+    async def test_who_listens_to_a_host_that_is_released_hears_the_end_and_no_error(self, driver: Driver) -> None:
+        host = await self.a_host(driver)
+        listening = asyncio.ensure_future(self.listen_to_the_end(host))
+        await asyncio.wait({listening}, timeout=0.2)
+
+        await driver.cluster.release_host(host)
+
+        async with asyncio.timeout(WITHIN_S):
+            await listening
+
+    async def listen_to_the_end(self, host: Host) -> None:
+        async for _ in host.events():
+            pass
 
     async def test_every_call_to_a_killed_host_raises_host_lost(self, driver: Driver) -> None:
         host = await self.a_host(driver)
@@ -151,7 +181,8 @@ class HostContract:
                 self.do(host, environment_id, "echo"),
                 self.an_environment(driver, host),
                 host.stop(environment_id),
-                host.events(),
+                host.prepare(PrepareVersion(driver.version(), driver.package())),
+                anext(host.events()),
                 host.describe(),
             ):
                 with pytest.raises(HostLost):

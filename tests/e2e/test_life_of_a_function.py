@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import urllib.request
 import uuid
@@ -35,6 +36,20 @@ def test_new_code_serves_as_soon_as_the_update_is_successful(client: Any, deploy
     _update(client, name, SAYS.format("new"))
 
     assert {_call(client, name)[0] for _ in range(5)} == {"new"}
+
+
+def test_code_is_unpacked_on_the_node_before_anybody_calls_it(client: Any, deploy: Any, platform: Platform) -> None:
+    trees = platform.home / "node" / "code"
+    name = deploy(SAYS.format(uuid.uuid4().hex))
+    until(lambda: (trees / package_of(client, name) / "code" / "app.py").exists())
+
+    _update(client, name, SAYS.format(uuid.uuid4().hex))
+    until(lambda: (trees / package_of(client, name) / "code" / "app.py").exists())
+
+
+def package_of(client: Any, name: str) -> str:
+    """The hex digest of a function's package."""
+    return base64.b64decode(client.get_function(FunctionName=name)["Configuration"]["CodeSha256"]).hex()
 
 
 def test_new_configuration_gives_new_environments(client: Any, deploy: Any) -> None:

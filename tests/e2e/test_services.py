@@ -135,7 +135,9 @@ def test_options_that_no_node_can_meet_are_named(client: Any, deploy: Any, own_c
 
 
 @pytest.mark.timeout(240)
-def test_ray_lists_invocations_by_function_and_qualifier(client: Any, deploy: Any, platform: Platform) -> None:
+def test_ray_lists_invocations_starts_and_stops_by_function_and_qualifier_and_nothing_else(
+    client: Any, deploy: Any, platform: Platform
+) -> None:
     name = deploy("def handler(event, context):\n    return 1\n")
     client.publish_version(FunctionName=name)
     called(client, name)
@@ -148,4 +150,5 @@ def test_ray_lists_invocations_by_function_and_qualifier(client: Any, deploy: An
         tasks = json.loads(ray.output("list", "tasks", "--format", "json", "--limit", "10000"))
         return {task["name"] for task in tasks}
 
-    until(lambda: {f"{name}:$LATEST", f"{name}:1"} <= listed(), within_s=60)
+    until(lambda: {f"{name}:$LATEST", f"{name}:1", f"start {name}:1"} <= listed(), within_s=60)
+    assert [task for task in listed() if not re.fullmatch(r"(start )?[\w-]+:[\w$-]+|stop", task)] == []

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from raylambda.fleet.events import (
     BootEnvironment,
+    CodeCame,
     CreateHost,
     EnvironmentFailed,
     EnvironmentGone,
@@ -25,6 +26,7 @@ from raylambda.fleet.events import (
     LeaseGivenBack,
     PlacementAbandoned,
     PlacementRequested,
+    PrepareHost,
     RefusePlacement,
     ReleaseHost,
     StopEnvironment,
@@ -94,6 +96,8 @@ class SimulatedCluster(RuleBasedStateMachine):
                 assert environment_id in self.running
                 assert environment_id not in {lease.environment_id for lease in self.leases.values()}
                 self.stopping.add(environment_id)
+            case PrepareHost(host_id):
+                assert host_id in self.hosts
             case GrantLease(lease):
                 self.waiting.remove(lease.placement_id)
                 assert lease.environment_id in self.running
@@ -210,6 +214,12 @@ class SimulatedCluster(RuleBasedStateMachine):
         version: FunctionVersion = a_version(**which)
         key = (version.account, version.region, version.name)
         self.tell(VersionRetired(key, frozenset(("$LATEST", generation) for generation in current)))
+
+    @rule(which=st.sampled_from(FUNCTIONS))
+    def code_comes(self, which: dict[str, object]) -> None:
+        before = self.fleet.describe()
+        self.tell(CodeCame(a_version(**which)))
+        assert self.fleet.describe() == before, "nothing is held for code that nobody has called"
 
     @rule(seconds=st.sampled_from([0.0, 1.0, 6.0, 31.0, 400.0]))
     def time_goes_by(self, seconds: float) -> None:

@@ -11,11 +11,12 @@ from raylambda.fleet.events import (
     EnvironmentGone,
     EnvironmentReady,
     HostDied,
+    PrepareHost,
     StopEnvironment,
 )
 from raylambda.hosts.directory import HostDirectory
 from raylambda.hosts.ports import HostClass, StartRefused
-from raylambda.model.environment import StartEnvironment
+from raylambda.model.environment import PrepareVersion, StartEnvironment
 from raylambda.model.ray_options import RayOptions
 from raylambda.testing.clock import ManualClock
 from raylambda.testing.hosts import FakeCluster, FakeHost, FakePackages, Script
@@ -24,6 +25,7 @@ from tests.builders import a_version
 pytestmark = pytest.mark.anyio
 
 BOOT = BootEnvironment("e1", "h1", a_version())
+PREPARE = PrepareHost("h1", BOOT.version)
 STOP = StopEnvironment("e1", "h1")
 
 
@@ -62,6 +64,24 @@ async def test_a_boot_that_fails_says_what_people_may_read(error: Exception, tol
     assert await orders.boot(BOOT) == EnvironmentFailed("e1", told)
 
 
+async def test_the_code_of_a_version_is_prepared_on_the_host() -> None:
+    orders, host = await orders_for_a_host()
+
+    assert await orders.prepare(PREPARE) is None
+
+    assert host.prepared == [PrepareVersion(BOOT.version, [b"a package"])]
+
+
+@pytest.mark.parametrize("error", [StartRefused("the disk is full"), ValueError("a bug")])
+async def test_code_that_cannot_be_prepared_is_nothing_to_the_fleet(error: Exception) -> None:
+    async def fail(_order: PrepareVersion) -> None:
+        raise error
+
+    orders, _ = await orders_for_a_host(Script(before_prepare=fail))
+
+    assert await orders.prepare(PREPARE) is None
+
+
 async def test_on_a_host_that_is_lost_or_not_there_the_answer_is_that_it_died() -> None:
     orders, host = await orders_for_a_host()
     elsewhere = EnvironmentOrders(HostDirectory(), FakePackages(), ManualClock())
@@ -70,3 +90,4 @@ async def test_on_a_host_that_is_lost_or_not_there_the_answer_is_that_it_died() 
     for one in (orders, elsewhere):
         assert await one.boot(BOOT) == HostDied("h1")
         assert await one.stop(STOP) == HostDied("h1")
+        assert await one.prepare(PREPARE) == HostDied("h1")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from raylambda.fleet.events import (
     BootEnvironment,
+    CodeCame,
     CreateHost,
     EnvironmentFailed,
     EnvironmentGone,
@@ -13,12 +16,16 @@ from raylambda.fleet.events import (
     HostFailed,
     HostReady,
     PlacementAbandoned,
+    PrepareHost,
     RefusePlacement,
     ReleaseHost,
     StopEnvironment,
     VersionRetired,
 )
+from raylambda.fleet.host_choice import hosts_with_room
+from raylambda.fleet.state import HostRecord
 from raylambda.hosts.placing import Refusal
+from raylambda.hosts.ports import HostClass
 from raylambda.model.ray_options import RayOptions
 from tests.builders import a_version
 from tests.unit.fleet.told_fleet import ToldFleet, only
@@ -431,6 +438,29 @@ def test_hosts_beyond_the_head_room_are_released_after_a_while() -> None:
 
     assert fleet.wait(299) == []
     assert only(fleet.wait(1), ReleaseHost).host_id == host_id
+
+
+def test_new_code_is_prepared_where_a_first_call_would_start_at_once() -> None:
+    fleet = ToldFleet()
+    host_id = fleet.a_host(memory_mb=1024)
+
+    assert fleet.tell(CodeCame(new := a_version(name="new", memory_mb=896))) == [PrepareHost(host_id, new)]
+    assert fleet.tell(CodeCame(a_version(name="large", memory_mb=897))) == []
+    assert fleet.tell(CodeCame(a_version(name="gpu", ray_options=RayOptions(num_gpus=1)))) == []
+
+
+def test_one_host_of_each_node_is_enough_to_prepare_code() -> None:
+    hosts = [a_host_record("h1", "n1"), a_host_record("h2", "n1"), a_host_record("h3", "n2")]
+    full, leaving = a_host_record("h4", "n3", planned_mb=1000), a_host_record("h5", "n4", leaving=True)
+
+    chosen = hosts_with_room([*hosts, full, leaving], 128)
+
+    assert sorted(host.node_id for host in chosen) == ["n1", "n2"]
+
+
+def a_host_record(host_id: str, node_id: str, **changes: Any) -> HostRecord:
+    default = HostClass("default", RayOptions())
+    return HostRecord(host_id, default, 128, 0.0, node_id=node_id, memory_mb=1024, **changes)
 
 
 def test_a_host_that_nobody_expects_is_released() -> None:

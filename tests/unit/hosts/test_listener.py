@@ -75,19 +75,21 @@ async def test_listening_ends_when_the_host_says_nothing_for_too_long() -> None:
         await heard.listener.listen()
 
 
-async def test_after_its_release_what_the_host_was_asked_for_is_still_heard_and_nothing_more() -> None:
+async def test_a_host_that_is_being_released_is_heard_to_the_end_of_its_stream() -> None:
     heard = Heard(poll_s=3600.0)
     listening = asyncio.ensure_future(heard.listener.listen())
     await asyncio.sleep(0)
 
     releasing = asyncio.ensure_future(heard.listener.release(cluster := SlowCluster()))
     await cluster.asked.wait()
-    heard.host.emit(lines("asked for"))
+    for text in ("one", "two"):
+        heard.host.emit(lines(text))
+        await reached(lambda text=text: heard.logs[-1:] == [lines(text)], pause_s=0)
+    heard.host.shut_down()
     async with asyncio.timeout(5):
         await listening
-    heard.host.emit(lines("not asked for"))
 
-    assert heard.logs == [lines("asked for")]
+    assert heard.logs == [lines("one"), lines("two")]
     assert not releasing.done()
     releasing.cancel()
 

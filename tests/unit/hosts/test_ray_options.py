@@ -63,6 +63,7 @@ def test_a_host_is_never_restarted_and_its_calls_never_repeated_by_ray() -> None
         "max_concurrency": 10_000,
         "max_restarts": 0,
         "max_task_retries": 0,
+        "enable_task_events": False,
     }
 
 

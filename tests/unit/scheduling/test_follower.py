@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from raylambda.model.errors import ResourceNotFoundException, ThrottleReason
-from raylambda.model.function import FunctionKey, FunctionRecord, State
+from raylambda.model.function import FunctionKey, FunctionRecord, FunctionVersion, State
 from raylambda.scheduling.admission import Admission
 from raylambda.scheduling.follower import FunctionSubscriber
 from raylambda.scheduling.registry import Registry
@@ -53,10 +53,14 @@ class Retired:
 
     def __init__(self, functions: MemoryFunctions) -> None:
         self.functions = functions
+        self.code: list[tuple[str, State]] = []
         self.seen: list[tuple[FunctionKey, frozenset[tuple[str, str]], int]] = []
 
     def retire(self, key: FunctionKey, current: frozenset[tuple[str, str]]) -> None:
         self.seen.append((key, current, len(self.functions.activated)))
+
+    def code_came(self, version: FunctionVersion) -> None:
+        self.code.append((version.code_sha256, version.state))
 
 
 class Setting:
@@ -117,6 +121,17 @@ async def test_an_update_is_activated_only_after_the_fleet_retires_the_old_gener
     assert first == (KEY, frozenset({("$LATEST", "g2")}), activated_before)
     assert len(setting.functions.activated) == activated_before + 1
     assert setting.resolve() == "g2"
+
+
+async def test_only_code_that_is_new_to_a_function_goes_ahead_to_the_nodes_and_after_its_activation() -> None:
+    setting = Setting(pending(code_sha256="1" * 64))
+    await setting.subscriber.load()
+
+    for code, generation in (("1", "g2"), ("2", "g3"), ("2", "g4")):
+        setting.functions.write(pending(code_sha256=code * 64, generation=generation))
+        await setting.subscriber.apply([KEY])
+
+    assert setting.fleet.code == [("2" * 64, State.ACTIVE)]
 
 
 async def test_what_needs_no_activation_is_not_written() -> None:
