@@ -175,6 +175,7 @@ def described_name(line: str) -> str | None:
 def publish(client: Any) -> None:
     """Freeze the code as version 1 and give it a name that callers keep."""
     version = client.publish_version(FunctionName=FUNCTION)["Version"]
+    client.get_waiter("published_version_active").wait(FunctionName=FUNCTION, Qualifier=version)
     client.create_alias(FunctionName=FUNCTION, Name="live", FunctionVersion=version)
     answer = client.invoke(FunctionName=FUNCTION, Qualifier="live", Payload=event(PHOTOGRAPHS[0]))
     console.print(f"Published version {version}; alias live answers with version {answer['ExecutedVersion']}.")

@@ -9,6 +9,7 @@ The way of a request through the files::
       auth/         whose request it is, and what they may do
       bodies        reading with a limit
     invoke        Invoke and InvokeAsync; ``calls`` has their rules       -> scheduling, queue
+                  (refused_json/: what AWS says of a payload that is no JSON)
     control       the operation table                                     -> services
     own_paths     health, status and logs; ``code_links`` the downloads of ``Code.Location``
     app           puts the endpoints on their paths; ``front_door`` is all that it stands on; ``openapi`` describes it
@@ -19,6 +20,6 @@ body is read; whoever is known is still asked for every action on every resource
 answer in one place, anything else becomes a 500 that says nothing about us.
 
 A warm synchronous invocation runs in the event loop from its first byte to its last: no SQL, no thread, no lock; ``answers``,
-``routing``, ``arrival``, ``bodies``, ``calls``, ``invoke`` and ``auth`` import neither the control plane nor the store. The
-control plane runs in threads, one unit of work per request, committed before its answer is sent.
+``routing``, ``arrival``, ``bodies``, ``calls``, ``refused_json``, ``invoke`` and ``auth`` import neither the control plane nor
+the store. The control plane runs in threads, one unit of work per request, committed before its answer is sent.
 """

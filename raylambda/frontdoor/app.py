@@ -72,7 +72,7 @@ def _operation_routes(parts: FrontDoorParts, receiver: Receiver, served: list[Op
     endpoints = [(row, control.endpoint(row)) for row in served]
     endpoints += [(row, control.refusing(row)) for row in NOT_YET]
     return [
-        OperationRoute(PathTemplate(row.method, row.path, row.select), endpoint, describe(row).route)
+        OperationRoute(PathTemplate(row.method, row.path, row.select), row.uri, endpoint, describe(row).route)
         for row, endpoint in sorted(endpoints, key=lambda pair: pair[0].select is None)
     ]
 

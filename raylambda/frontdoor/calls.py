@@ -8,10 +8,11 @@ import json
 import re
 from collections.abc import Callable
 from enum import StrEnum
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from raylambda.frontdoor.arrival import Arrival
 from raylambda.frontdoor.bodies import BodyLimit
+from raylambda.frontdoor.refused_json.structure import json_complaint
 from raylambda.model.addressing import Address, locate
 from raylambda.model.errors import (
     InvalidParameterValueException,
@@ -34,6 +35,7 @@ class InvocationType(StrEnum):
     DRY_RUN = "DryRun"
 
 
+_EXPLAINED_BYTES: Final = 131_072
 _INVOCATION_TYPE = Text(values=tuple(InvocationType))
 _LOG_TYPE = Text(values=("None", "Tail"))
 _NOT_YET = (("x-amz-durable-execution-name", "DurableExecutionName"), ("x-amz-tenant-id", "TenantId"))
@@ -89,15 +91,20 @@ def read_call(
 
 
 def checked_payload(payload: bytes) -> bytes:
-    """The payload if it is JSON, ``{}`` for an empty one; raises ``InvalidRequestContentException``."""
+    """The payload if it is JSON, ``{}`` for an empty one; raises ``InvalidRequestContentException`` with AWS's text.
+
+    AWS's text costs a look at every byte, so a long payload is refused in the words of Python's parser.
+    """
     if not payload:
         return b"{}"
     try:
         _STRICT.decode(payload.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise InvalidRequestContentException(
-            f"Could not parse request body into json: Could not parse payload into json: {error}"
-        ) from None
+        complaint = json_complaint(payload) if len(payload) <= _EXPLAINED_BYTES else str(error)
+        if complaint is not None:
+            raise InvalidRequestContentException(
+                f"Could not parse request body into json: Could not parse payload into json: {complaint}"
+            ) from None
     return payload
 
 

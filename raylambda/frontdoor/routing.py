@@ -40,7 +40,6 @@ class PathTemplate:
 
     def __init__(self, method: str, path: str, select: tuple[str, str] | None = None) -> None:
         self.method = method
-        self.path = path
         self._parts = split_path(path)
         self._select = select
 
@@ -93,10 +92,10 @@ class RawRoute(Route):
 
 
 class OperationRoute(APIRoute):
-    """A FastAPI route, so that the operation stands in the OpenAPI document with what ``documented`` says of it."""
+    """A FastAPI route, so that the operation stands in the OpenAPI document, as ``uri``, with what ``documented`` says of it."""
 
-    def __init__(self, template: PathTemplate, endpoint: Endpoint, documented: Mapping[str, Any]) -> None:
-        super().__init__(template.path, endpoint, methods=[template.method], **documented)
+    def __init__(self, template: PathTemplate, uri: str, endpoint: Endpoint, documented: Mapping[str, Any]) -> None:
+        super().__init__(uri, endpoint, methods=[template.method], **documented)
         self._template = template
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:

@@ -15,6 +15,7 @@ data only.
 * ``environment``         what front door and host say to each other about execution environments
 * ``log_names``           log groups and log streams
 * ``reserved_variables``  environment variables that are Lambda's own
+* ``runtime_names``       the names of AWS's runtimes
 * ``ray_options``         the options of a host class
 * ``limits``, ``errors``  AWS's numbers and AWS's wire errors
 * ``clock``               the seam through which everybody learns the time

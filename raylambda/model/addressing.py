@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from raylambda.model.arn import account_arn, function_arn, parse_function_reference
+from raylambda.model.arn import account_arn, account_of, function_arn, parse_function_reference, region_of
 from raylambda.model.errors import InvalidParameterValueException, ResourceNotFoundException, ValidationException
 from raylambda.model.function import LATEST
 from raylambda.model.names import NAME_LENGTH, NAMESPACED_NAME
@@ -48,6 +48,21 @@ class AccountAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedResource:
+    """What is neither an account nor a function: a layer or its version, a mapping, a code signing configuration."""
+
+    arn: str
+
+    @property
+    def account(self) -> str:
+        return account_of(self.arn)
+
+    @property
+    def region(self) -> str:
+        return region_of(self.arn)
+
+
+@dataclass(frozen=True, slots=True)
 class Address:
     """A function; ``qualifier`` is the one that the client used."""
 
@@ -69,16 +84,13 @@ class Address:
 def locate(principal: Principal, function_name: str, qualifier: str | None = None) -> Address:
     """Read a ``FunctionName`` that matches AWS's pattern, with the ``Qualifier`` parameter.
 
-    Raises ``ValidationException`` (no name at all), ``InvalidParameterValueException`` (name too long, two different
-    qualifiers) and ``ResourceNotFoundException`` (another region).
+    Raises ``ValidationException`` (no name at all), ``InvalidParameterValueException`` (two different qualifiers) and
+    ``ResourceNotFoundException`` (another region). A name that is too long is one that no function has.
     """
     reference = parse_function_reference(function_name)
     if reference is None:
         rule = f"Member must satisfy regular expression pattern: {NAMESPACED_NAME.pattern}"
         raise ValidationException(detected([complaint("functionName", function_name, rule)]))
-    if len(reference.name) > NAME_LENGTH:
-        rule = f"Member must have length less than or equal to {NAME_LENGTH}"
-        raise InvalidParameterValueException(detected([complaint("functionName", reference.name, rule)]))
     if qualifier is not None and reference.qualifier not in {None, qualifier}:
         raise InvalidParameterValueException(
             "The derived qualifier from the function name does not match the specified qualifier."
@@ -89,6 +101,13 @@ def locate(principal: Principal, function_name: str, qualifier: str | None = Non
         )
     account = reference.account or principal.account
     return Address(account, principal.region, reference.name, qualifier or reference.qualifier)
+
+
+def refuse_long(address: Address) -> None:
+    """For a function that is to be: raise ``InvalidParameterValueException`` for a name that no function may have."""
+    if len(address.name) > NAME_LENGTH:
+        rule = f"Member must have length less than or equal to {NAME_LENGTH}"
+        raise InvalidParameterValueException(detected([complaint("functionName", address.name, rule)]))
 
 
 def refuse_qualified(address: Address) -> None:

@@ -41,6 +41,16 @@ def function_arn(region: str, account: str, name: str, qualifier: str | None = N
     return arn if qualifier is None else f"{arn}:{qualifier}"
 
 
+def layer_arn(region: str, account: str, name: str) -> str:
+    """``arn:aws:lambda:<region>:<account>:layer:<name>``; a version of it ends with ``:<number>``."""
+    return f"arn:aws:lambda:{region}:{account}:layer:{name}"
+
+
+def event_source_mapping_arn(region: str, account: str, uuid: str) -> str:
+    """``arn:aws:lambda:<region>:<account>:event-source-mapping:<uuid>``."""
+    return f"arn:aws:lambda:{region}:{account}:event-source-mapping:{uuid}"
+
+
 def account_arn(region: str, account: str) -> str:
     """All of Lambda's that an account has in a region: ``arn:aws:lambda:<region>:<account>:*``."""
     return f"arn:aws:lambda:{region}:{account}:*"
@@ -49,6 +59,11 @@ def account_arn(region: str, account: str) -> str:
 def identity_arn(account: str, kind: str) -> str:
     """Who asks, in IAM's words: ``arn:aws:iam::<account>:<kind>``."""
     return f"arn:aws:iam::{account}:{kind}"
+
+
+def region_of(arn: str) -> str:
+    """The region that an ARN names; empty where it names none."""
+    return arn.split(":", 4)[3]
 
 
 def account_of(arn: str) -> str:

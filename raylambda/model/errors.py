@@ -12,6 +12,7 @@
      ├── CodeStorageExceededException            400
      ├── ResourceNotFoundException               404
      ├── CodeSigningConfigNotFoundException      404
+     ├── ProvisionedConcurrencyConfigNotFoundException   404
      ├── UnknownOperationException               404
      ├── RequestTimeoutException                 408
      ├── ResourceConflictException               409
@@ -118,6 +119,12 @@ class CodeSigningConfigNotFoundException(LambdaError):
 
     status = 404
     message_member = "Message"
+
+
+class ProvisionedConcurrencyConfigNotFoundException(LambdaError):
+    """The version or alias has no provisioned concurrency."""
+
+    status = 404
 
 
 class UnknownOperationException(LambdaError):

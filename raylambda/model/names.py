@@ -16,6 +16,8 @@ from typing import Annotated, Any, Final
 from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from raylambda.model.runtime_names import MODELLED_RUNTIMES
+
 CONSTRAINT: Final = "constraint"
 NOT_NULL: Final = "Member must not be null"
 LONGEST_TEXT: Final = 16_384
@@ -193,6 +195,9 @@ _LAYER_VERSION = (
     r"((arn:(aws[a-zA-Z-]*)?:lambda:" + _REGION + r":\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)"
     r"|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+))"
 )
+_LAYER = r"(arn:(aws[a-zA-Z-]*)?:lambda:" + _REGION + r":\d{12}:layer:[a-zA-Z0-9-_]{1,140}|[a-zA-Z0-9-_]{1,140})"
+_URL_FUNCTION = _ARN_HEAD + r"([a-zA-Z0-9-_]{1,64})(:((?!\d+$)[0-9a-zA-Z-_]+))?"
+_EVENT_SOURCE = r"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:(" + _REGION + r")?:(\d{12})?:(.*)"
 _ACCESS_POINT = (
     r"arn:aws[a-zA-Z-]*:elasticfilesystem:" + _REGION + r":\d{12}:access-point/fsap-[a-f0-9]{17}$"
     r"|^arn:aws[-a-z]*:s3files:[0-9a-z-:]+:file-system/fs-[0-9a-f]{17,40}/access-point/fsap-[0-9a-f]{17,40}"
@@ -204,12 +209,17 @@ NAME_LENGTH: Final = 64
 """The longest name of a function; ``FunctionName`` also takes an ARN and is longer."""
 NAMESPACED_NAME: Final = Text(256, 1, _NAMESPACED)
 QUALIFIER: Final = Text(128, 1, r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+")
+ALIAS_NAME = Text(128, 1, r"(?!^[0-9]+$)([a-zA-Z0-9-_]+)")
 
 FunctionName = Annotated[str, Text(140, 1, _FUNCTION)]
 NamespacedFunctionName = Annotated[str, NAMESPACED_NAME]
+UnqualifiedFunctionName = Annotated[str, Text(140, 1, _ARN_HEAD + r"([a-zA-Z0-9-_]+)")]
+UrlFunctionName = Annotated[str, Text(140, 1, _URL_FUNCTION)]
 Qualifier = Annotated[str, QUALIFIER]
+PublishedQualifier = Annotated[str, Text(128, 1, r"(|[a-zA-Z0-9$_-]+)")]
+UrlQualifier = Annotated[str, Text(128, 1, r"((?!^\d+$)^[0-9a-zA-Z-_]+$)")]
 Version = Annotated[str, Text(1024, 1, r"(\$LATEST(\.PUBLISHED)?|[0-9]+)")]
-AliasName = Annotated[str, Text(128, 1, r"(?!^[0-9]+$)([a-zA-Z0-9-_]+)")]
+AliasName = Annotated[str, ALIAS_NAME]
 RoutingWeights = Annotated[dict[str, float], Entries(Text(1024, 1, "[0-9]+"), Number(1.0, 0.0))]
 Description = Annotated[str, Text(256, 0)]
 RoleArn = Annotated[str, Text(10000, 0, r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+")]
@@ -220,7 +230,9 @@ MemorySize = Annotated[int, Number(10240, 128)]
 """MB. The model allows 32768, for managed instances only."""
 EphemeralStorageSize = Annotated[int, Number(10240, 512)]
 PackageType = Annotated[str, Text(values=("Zip", "Image"))]
-Architectures = Annotated[list[str], Elements(1, 1, Text(values=("x86_64", "arm64")))]
+_ARCHITECTURE = Text(values=("x86_64", "arm64"))
+Architecture = Annotated[str, _ARCHITECTURE]
+Architectures = Annotated[list[str], Elements(1, 1, _ARCHITECTURE)]
 EnvironmentVariables = Annotated[dict[str, str], Entries(Text(pattern="[a-zA-Z]([a-zA-Z0-9_])+"))]
 TracingMode = Annotated[str, Text(values=("Active", "PassThrough"))]
 SnapStartApplyOn = Annotated[str, Text(values=("PublishedVersions", "None"))]
@@ -232,7 +244,17 @@ SubnetIds = Annotated[list[str], Elements(16, 0, Text(1024, 0, "subnet-[0-9a-z]*
 SecurityGroupIds = Annotated[list[str], Elements(5, 0, Text(1024, 0, "sg-[0-9a-zA-Z]*"))]
 ResourceArn = Annotated[str, Text(10000, 0, _ANY_ARN)]
 KmsKeyArn = Annotated[str, Text(10000, 0, _ANY_ARN)]
+LayerName = Annotated[str, Text(2048, 1, _LAYER)]
+LayerVersionArn = Annotated[str, Text(2048, 1, _LAYER_VERSION)]
 LayerVersionArns = Annotated[list[str], Elements(each=Text(2048, 1, _LAYER_VERSION))]
+LayerVersionNumber = Annotated[int, Field(strict=False)]
+"""A part of the path, so it is read from text; whether it is positive is no rule of the model."""
+EventSourceArn = Annotated[str, Text(10000, 0, _EVENT_SOURCE)]
+EventSourceMappingId = Annotated[str, Text(36, 36)]
+StatementId = Annotated[str, Text(100, 1, "([a-zA-Z0-9-_]+)")]
+NamespacedStatementId = Annotated[str, Text(100, 1, "([a-zA-Z0-9-_.]+)")]
+CapacityProviderState = Annotated[str, Text(values=("Pending", "Active", "Failed", "Deleting"))]
+CompatibleRuntime = Annotated[str, Text(values=MODELLED_RUNTIMES)]
 FileSystemArn = Annotated[str, Text(256, 0, _ACCESS_POINT)]
 LocalMountPath = Annotated[str, Text(160, 0, r"/mnt/[a-zA-Z0-9-_.]+")]
 DirectS3Read = Annotated[str, Text(values=("ENABLED", "DISABLED", "AUTO"))]
@@ -249,6 +271,8 @@ MasterRegion = Annotated[str, Text(50, 1, "ALL|" + _REGION)]
 AllVersions = Annotated[str, Text(values=("ALL",))]
 MaxItems = Annotated[int, Field(strict=False), Number(10000, 1)]
 """A query parameter, so it is read from text."""
+FewItems = Annotated[int, Field(strict=False), Number(50, 1)]
+"""``MaxItems`` of lists whose pages are never longer."""
 ReservedConcurrency = Annotated[int, Number(least=0)]
 TaggableResource = Annotated[str, Text(10000, 1, _TAGGABLE)]
 Tags = Annotated[dict[str, str], Entries(TAG_KEY, Text(256, 0, _TAG, regex=_LETTERS))]

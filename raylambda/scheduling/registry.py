@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from typing import NoReturn
 
 from raylambda.model.arn import function_arn
 from raylambda.model.errors import ResourceConflictException, ResourceNotFoundException
@@ -39,23 +38,21 @@ class Registry:
     def resolve(self, account: str, region: str, name: str, qualifier: str | None) -> Target:
         """Find the version that serves ``name`` under ``qualifier``.
 
-        Raises ``ResourceNotFoundException`` (texts of lambda-reference.md 6) and, while the version cannot serve,
-        ``ResourceConflictException`` (lambda-reference.md 5).
+        Raises ``ResourceNotFoundException``, which for an invocation always names a version (lambda-reference.md 19), and,
+        while the version cannot serve, ``ResourceConflictException`` (lambda-reference.md 5).
         """
         key = (account, region, name)
-        arn = function_arn(region, account, name, qualifier)
         record = self._records.get(key)
-        if record is None:
-            _not_found(arn)
-        version = self._version(record, qualifier)
+        version = None if record is None else self._version(record, qualifier)
         if version is None:
-            _not_found(arn)
+            arn = function_arn(region, account, name, qualifier or LATEST)
+            raise ResourceNotFoundException(f"Function not found: {arn}")
         if version.state != State.ACTIVE:
             raise ResourceConflictException(
                 "The operation cannot be performed at this time. "
                 f"The function is currently in the following state: {version.state}"
             )
-        return Target(key, version, arn, qualifier)
+        return Target(key, version, function_arn(region, account, name, qualifier), qualifier)
 
     def _version(self, record: FunctionRecord, qualifier: str | None) -> FunctionVersion | None:
         version = record.versions.get(LATEST if qualifier is None else qualifier)
@@ -73,7 +70,3 @@ class Registry:
                 return version
             drawn -= weight
         return alias.version
-
-
-def _not_found(arn: str) -> NoReturn:
-    raise ResourceNotFoundException(f"Function not found: {arn}")

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from sqlmodel import Session, col, or_, select
 
-from raylambda.model.function import Alias, FunctionKey, FunctionRecord, FunctionVersion, State, UpdateStatus
+from raylambda.model.function import LATEST, Alias, FunctionKey, FunctionRecord, FunctionVersion, State, UpdateStatus
 from raylambda.model.log_names import default_log_group
 from raylambda.model.ray_options import RayOptions
 from raylambda.store.engine import Database
@@ -59,7 +59,7 @@ def activate(
     """Make every version of the function usable: Pending becomes Active and Successful, InProgress becomes Successful.
 
     AWS makes these transitions by itself after an operation has answered (lambda-reference.md 5, CreateFunction). Reasons
-    go, and each version touched gets a new revision id. No change is recorded, as every
+    go, and ``$LATEST`` gets a new revision id, which a published version keeps for ever. No change is recorded, as every
     follower does this for itself: call it before ``load_function`` in one exclusive unit of work, and the record that
     follows is active whoever activated it.
     """
@@ -79,7 +79,8 @@ def activate(
         version.last_update_status = UpdateStatus.SUCCESSFUL
         version.last_update_status_reason = None
         version.last_update_status_reason_code = None
-        version.revision_id = new_revision_id()
+        if version.version == LATEST:
+            version.revision_id = new_revision_id()
 
 
 def _records(session: Session, key: FunctionKey | None) -> Iterator[FunctionRecord]:

@@ -52,7 +52,7 @@ class ScriptedInvoker:
 
     async def check(self, call: Call) -> None:
         if call.name in self._absent:
-            arn = function_arn(call.region, call.account, call.name)
+            arn = function_arn(call.region, call.account, call.name, call.qualifier or LATEST)
             raise ResourceNotFoundException(f"Function not found: {arn}")
         self.checked.append(call)
 

@@ -28,7 +28,39 @@ ELSEWHERE = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:hello"
 EVERYTHING = f"arn:aws:lambda:{REGION}:{ACCOUNT}:*"
 
 ROWS = (*OPERATIONS.values(), *OWN_OPERATIONS.values())
-ABOUT_THE_ACCOUNT = {"GetAccountSettings", "ListFunctions"}
+MAPPING = "00000000-0000-0000-0000-000000000000"
+LAYER = f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:tools"
+SIGNING = f"arn:aws:lambda:{REGION}:{ACCOUNT}:code-signing-config:csc-0123456789abcdefg"
+LABELS = {
+    "Name": "live",
+    "UUID": MAPPING,
+    "LayerName": "tools",
+    "VersionNumber": "7",
+    "StatementId": "all",
+    "CodeSigningConfigArn": SIGNING,
+}
+NEEDED = {"tagKeys": "team", "Arn": f"{LAYER}:7"}
+"""Query parameters without which a request is none, apart from ``Qualifier``."""
+
+QUALIFIED = {"GetProvisionedConcurrencyConfig", "DeleteProvisionedConcurrencyConfig"}
+"""Operations that are about a version or alias, and need to be told which."""
+
+
+def resource_of(row: Operation, function: str) -> str:
+    """What a policy would name when this operation is sent about this function, or about nothing that is one."""
+    for label, arn in (
+        ("{FunctionName}", f"{function}:live" if row.name in QUALIFIED else function),
+        ("{Resource}", function),
+        ("{UUID}", f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:{MAPPING}"),
+        ("{CodeSigningConfigArn}", SIGNING),
+        ("{VersionNumber}", f"{LAYER}:7"),
+        ("{LayerName}", LAYER),
+    ):
+        if label in row.path:
+            return arn
+    return {"CreateFunction": function, "GetLayerVersionByArn": f"{LAYER}:7"}.get(row.name, EVERYTHING)
+
+
 ACTIONS = {"Invoke": "lambda:InvokeFunction"} | {name: f"raylambda:{name}" for name in OWN_OPERATIONS}
 """Where the action is not ``lambda:`` and the name of the operation."""
 
@@ -47,7 +79,7 @@ BODIES: dict[str, dict[str, Any]] = {
 
 every_operation = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 every_operation_on_functions = pytest.mark.parametrize(
-    "row", [row for row in ROWS if row.name not in ABOUT_THE_ACCOUNT], ids=lambda row: row.name
+    "row", [row for row in ROWS if resource_of(row, FOREIGN).startswith(FOREIGN)], ids=lambda row: row.name
 )
 
 
@@ -85,14 +117,16 @@ def open_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 def send(served: Served, row: Operation, function: str) -> httpx.Response:
     """A request of this operation that has all that it needs, about ``function``."""
-    labels = {"FunctionName": function, "Name": "live", "Resource": function if ":" in function else FUNCTION}
+    labels = {"FunctionName": function, "Resource": function if ":" in function else FUNCTION, **LABELS}
     path = row.path
     for label, value in labels.items():
         path = path.replace(f"{{{label}}}", quote(value, safe=""))
-    query = "?tagKeys=team" if "tagKeys" in row.query else ""
+    query = {name: value for name, value in NEEDED.items() if name in row.query}
+    query |= {"Qualifier": "live"} if row.name in QUALIFIED else {}
+    query |= dict([row.select] if row.select else [])
     body = BODIES.get(row.name, {}) | ({"FunctionName": function} if row.name == "CreateFunction" else {})
     content = json.dumps(body).encode() if row.method in {"POST", "PUT"} else b""
-    return httpx.request(row.method, f"{served.url}{path}{query}", content=content, timeout=30)
+    return httpx.request(row.method, f"{served.url}{path}", params=query, content=content, timeout=30)
 
 
 @every_operation
@@ -103,7 +137,7 @@ def test_every_operation_passes_the_authorizer(locked_door: Served, refusing: Re
 
     assert (answer.status_code, answer.json()) == (403, {"Message": "not you"})
     assert answer.headers["x-amzn-errortype"] == "AccessDeniedException"
-    expected = ACTIONS.get(row.name, f"lambda:{row.name}"), EVERYTHING if row.name in ABOUT_THE_ACCOUNT else FUNCTION
+    expected = ACTIONS.get(row.name, f"lambda:{row.name}"), resource_of(row, FUNCTION)
     assert [asked[1:] for asked in refusing.asked] == [expected]
     assert refusing.asked[0][0] == Principal(ACCOUNT, REGION, "")
 
@@ -149,7 +183,8 @@ def test_a_function_of_another_account_is_refused(open_door: Served, row: Operat
     assert answer.status_code == 403
     assert answer.headers["x-amzn-errortype"] == "AccessDeniedException"
     assert answer.json() == {
-        "Message": f"User: arn:aws:iam::{ACCOUNT}:root is not authorized to perform this operation on resource: {FOREIGN}"
+        "Message": f"User: arn:aws:iam::{ACCOUNT}:root is not authorized to perform this operation "
+        f"on resource: {resource_of(row, FOREIGN)}"
     }
 
 

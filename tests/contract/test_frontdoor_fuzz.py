@@ -61,7 +61,7 @@ def described(target: Served) -> Any:
 @given(data=st.data())
 @settings(FUZZ, max_examples=20)
 def test_what_the_document_describes_never_fails(described: Any, row: Any, data: st.DataObject) -> None:
-    case = data.draw(described[row.path][row.method].as_strategy())
+    case = data.draw(described[row.uri][row.method].as_strategy())
 
     answer = case.call(timeout=60)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Iterator
 from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, NoReturn, get_args, get_type_hints
 
 import botocore.session
 import pytest
@@ -13,19 +13,22 @@ from botocore.model import Shape
 from pydantic.fields import FieldInfo
 
 from raylambda.model.names import Elements, Entries, Number, Text
+from raylambda.model.runtime_names import DEPRECATED_RUNTIMES, SUPPORTED_RUNTIMES
 from raylambda.services.lambda_.not_yet import NOT_YET, refusal
-from raylambda.services.lambda_.settings import DEPRECATED_RUNTIMES, SUPPORTED_RUNTIMES
-from raylambda.services.lambda_.table import OPERATIONS, OWN_OPERATIONS, OWN_PREFIX
+from raylambda.services.lambda_.table import NOTHING_YET, OPERATIONS, OWN_OPERATIONS, OWN_PREFIX
 from raylambda.services.protocol.operation import Operation
 from raylambda.services.protocol.wire import Wire
 
 MODEL = botocore.session.get_session().get_service_model("lambda")
-NOT_YET_AT_MOST = 68
+NOT_YET_AT_MOST = 38
 """May only shrink."""
 
 HANDLED = [row for row in OPERATIONS.values() if row.handler is not None]
 AWS_STATUS = {"DeleteFunction": 204}
 """Where AWS answers otherwise than its model says (lambda-reference.md 1)."""
+
+AWS_OMITS = {"GetFunctionCodeSigningConfig": {"CodeSigningConfigArn", "FunctionName"}}
+"""Members that AWS leaves out although its model requires them (lambda-reference.md 20, control plane)."""
 
 NARROWER = {("Timeout", 900), ("MemorySize", 10240), ("Size", 10240)}
 """What AWS allows to functions that do not run on managed instances: (member, upper limit)."""
@@ -50,9 +53,8 @@ def test_the_list_of_missing_operations_only_shrinks() -> None:
 @pytest.mark.parametrize("row", [*OPERATIONS.values(), *NOT_YET], ids=lambda row: row.name)
 def test_method_path_and_status_are_aws_s(row: Operation) -> None:
     http = MODEL.operation_model(row.name).http
-    query = "" if row.select is None else "?" + "=".join(row.select)
 
-    assert (row.method, row.path + query) == (http["method"], http["requestUri"])
+    assert (row.method, row.uri) == (http["method"], http["requestUri"])
     assert row.status == AWS_STATUS.get(row.name, http["responseCode"])
 
 
@@ -94,10 +96,13 @@ def test_every_member_that_aws_takes_is_known_and_none_other(row: Operation) -> 
 def test_every_member_of_the_response_is_aws_s(row: Operation) -> None:
     answer = get_type_hints(row.handler)["return"]
     shape = MODEL.operation_model(row.name).output_shape
-
-    assert answer is NoneType or list(strangers(answer, shape, "")) == []
-    assert answer is NoneType or set(shape.required_members) <= required(answer)
-    assert answer is not NoneType or row.status == 204
+    if answer is NoReturn:
+        assert row.handler.__module__ in {module.__name__ for module in NOTHING_YET}
+    elif answer is NoneType:
+        assert row.status == 204
+    else:
+        assert list(strangers(answer, shape, "")) == []
+        assert set(shape.required_members) - AWS_OMITS.get(row.name, set()) <= required(answer)
 
 
 @handled_by_name

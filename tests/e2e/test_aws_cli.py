@@ -240,7 +240,8 @@ def test_errors_have_aws_codes_and_texts(aws: Command, function: str) -> None:
         "An error occurred (ResourceNotFoundException) when calling the GetAlias operation: "
         f"Cannot find alias arn: {ARN}:{function}:nobody"
     )
-    assert "(NotImplementedYet) when calling the ListLayers operation" in refused(aws, "list-layers")
+    url = refused(aws, "create-function-url-config", "--function-name", "hello", "--auth-type", "NONE")
+    assert "(NotImplementedYet) when calling the CreateFunctionUrlConfig operation" in url
 
 
 def test_a_key_of_somebody_else_is_refused(aws: Command, platform: Platform) -> None:

@@ -197,11 +197,12 @@ async def test_nothing_is_inherited_but_the_standard_descriptors(jail_any_guests
 async def test_signals_and_limits_are_a_fresh_process_s(jail_any_guests: GuestMaker) -> None:
     probe = await jail_any_guests.launch()
     script = (
-        "import os,resource,signal; print(resource.getrlimit(resource.RLIMIT_NOFILE), os.getsid(0) == os.getpid(),"
+        "import os,resource,signal; print(resource.getrlimit(resource.RLIMIT_NOFILE),"
+        " resource.getrlimit(resource.RLIMIT_MEMLOCK), os.getsid(0) == os.getpid(),"
         " signal.pthread_sigmask(signal.SIG_BLOCK, []), signal.getsignal(signal.SIGTERM) == signal.SIG_DFL)"
     )
 
-    assert await probe.says(script) == "(1024, 1024) True set() True"
+    assert await probe.says(script) == "(1024, 1024) (65536, 65536) True set() True"
 
 
 async def test_a_guest_that_was_closed_says_so_and_closes_again(jail_any_guests: GuestMaker) -> None:

@@ -14,7 +14,7 @@ import pytest
 from raylambda.model.function import FunctionVersion
 from raylambda.node.runtimes import nodejs, python
 from raylambda.node.runtimes.catalog import Catalog
-from raylambda.node.runtimes.interpreters import SearchPlaces, base_interpreter
+from raylambda.node.runtimes.interpreters import PYTHON_MINORS, SearchPlaces, ask_python, base_interpreter
 from raylambda.node.runtimes.plan import View
 from raylambda.node.runtimes.python_packages import prepare
 from raylambda.node.sandbox.contract import GuestSpec, RuntimeCommand, Sandbox
@@ -30,18 +30,42 @@ PYTHONS = [name for name in python.RUNTIMES if CATALOG.interpreter(name)]
 NODES = [name for name in nodejs.RUNTIMES if CATALOG.interpreter(name)]
 
 PYTHON_SOURCE = """
-import os, sys
+import os
 def handler(event, context):
     print("said")
-    same = os.path.exists("/var/lang/bin/python%d.%d" % sys.version_info[:2])
-    return {"event": event, "cwd": os.getcwd(), "file": __file__, "is_root": os.getuid() == 0, "as_on_aws": same}
+    return {"event": event, "cwd": os.getcwd(), "file": __file__, "is_root": os.getuid() == 0}
 """
 NODE_SOURCE = """
 exports.handler = async (event) => {
   process.stdout.write("said\\n");
-  const same = require("fs").existsSync("/var/lang/bin/node");
-  return { event, cwd: process.cwd(), file: __filename, is_root: process.getuid() === 0, as_on_aws: same };
+  return { event, cwd: process.cwd(), file: __filename, is_root: process.getuid() === 0 };
 };
+"""
+PYTHON_PLACES = """
+import encodings, json, os, subprocess, sys, sysconfig, traceback
+def handler(event, context):
+    try:
+        json.loads("")
+    except ValueError:
+        in_library = traceback.extract_tb(sys.exc_info()[2])[-1].filename
+    ask = "import _socket, sys; print(sys.prefix, end='')"
+    child = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True)
+    found = subprocess.run("command -v python%d.%d" % sys.version_info[:2], shell=True, capture_output=True, text=True)
+    return {
+        "executable": [sys.executable, os.path.realpath("/proc/self/exe"), found.stdout.strip()],
+        "prefixes": [sys.prefix, sys.exec_prefix, sys.base_prefix, child.stdout or child.stderr],
+        "library": [encodings.__file__, os.__file__, in_library, sysconfig.get_path("stdlib")],
+        "path": [entry for entry in sys.path if "lib/python3" in entry and not entry.startswith("/opt/")],
+    }
+"""
+NODE_PLACES = """
+const { execFileSync } = require("child_process");
+exports.handler = async () => [
+  process.execPath,
+  process.argv[0],
+  execFileSync(process.execPath, ["-p", "process.execPath"]).toString().trim(),
+  execFileSync("/bin/sh", ["-c", "command -v node"]).toString().trim(),
+];
 """
 PROVIDED_SOURCE = """#!/bin/bash
 exec 3<>/dev/tcp/${AWS_LAMBDA_RUNTIME_API/://}
@@ -99,7 +123,6 @@ async def test_python_runs_in_the_jail(runtime: str, jail_sandbox: Sandbox, tmp_
         "cwd": "/var/task",
         "file": "/var/task/app.py",
         "is_root": False,
-        "as_on_aws": True,
     }
     assert outcome.stdout == "said\n"
 
@@ -116,9 +139,62 @@ async def test_node_runs_in_the_jail(runtime: str, jail_sandbox: Sandbox, tmp_pa
         "cwd": "/var/task",
         "file": "/var/task/app.js",
         "is_root": False,
-        "as_on_aws": True,
     }
     assert outcome.stdout == "said\n"
+
+
+async def python_places(
+    runtime: str, wrapper: bool, sandbox: Sandbox, tmp_path: Path, catalog: Catalog = CATALOG
+) -> tuple[dict[str, list[str]], str]:
+    """What a function sees of its Python, and what was written; with ``wrapper`` it is no fork."""
+    files = {"app.py": PYTHON_PLACES, "wrap": '#!/bin/sh\necho "$1"\nexec "$@"\n'}
+    environment = {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrap"} if wrapper else {}
+    version = a_version(runtime=runtime, environment=environment)
+
+    outcome = await outcome_of(version, a_tree(tmp_path, files), sandbox, catalog)
+
+    return json.loads(outcome.answers[0].body), outcome.stdout
+
+
+def assert_at_var_lang(places: dict[str, list[str]], version: str) -> None:
+    assert places["executable"] == [f"/var/lang/bin/python{version}"] * 3
+    assert places["prefixes"] == ["/var/lang"] * 4
+    assert all(path.startswith(f"/var/lang/lib/python{version}") for path in places["library"])
+    assert places["path"] != []
+    assert all(path.startswith("/var/lang/lib/python3") for path in places["path"])
+
+
+@pytest.mark.parametrize("wrapper", [False, True])
+@pytest.mark.parametrize("runtime", PYTHONS)
+async def test_python_stands_where_it_stands_on_aws(
+    runtime: str, wrapper: bool, jail_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    places, written = await python_places(runtime, wrapper, jail_sandbox, tmp_path)
+
+    assert_at_var_lang(places, runtime.removeprefix("python"))
+    assert written == (f"/var/lang/bin/{runtime}\n" if wrapper else "")
+
+
+@pytest.mark.parametrize("wrapper", [False, True])
+async def test_a_python_of_the_distribution_stands_there_too(
+    wrapper: bool, jail_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    system = next((found for minor in PYTHON_MINORS if (found := ask_python(Path(f"/usr/bin/python3.{minor}")))), None)
+    if system is None:
+        pytest.skip("the distribution has no Python that functions can run on")
+    version = f"{system.version[0]}.{system.version[1]}"
+    catalog = Catalog({f"python{version}": str(system.executable)}, SearchPlaces(""), Path("/nowhere"))
+
+    places, _ = await python_places(f"python{version}", wrapper, jail_sandbox, tmp_path, catalog)
+
+    assert_at_var_lang(places, version)
+
+
+@pytest.mark.parametrize("runtime", NODES)
+async def test_node_stands_where_it_stands_on_aws(runtime: str, jail_sandbox: Sandbox, tmp_path: Path) -> None:
+    outcome = await outcome_of(a_version(runtime=runtime), a_tree(tmp_path, {"app.js": NODE_PLACES}), jail_sandbox)
+
+    assert json.loads(outcome.answers[0].body) == ["/var/lang/bin/node"] * 4
 
 
 @pytest.mark.parametrize("runtime", ["provided", "provided.al2", "provided.al2023"])

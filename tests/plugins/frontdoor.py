@@ -94,7 +94,7 @@ class Served:
     def url(self) -> str:
         return f"http://{self.host}:{self.port}"
 
-    def client(self, key: AccessKey = KEY, region: str = "us-east-1") -> Any:
+    def client(self, key: AccessKey = KEY, region: str = "us-east-1", **config: Any) -> Any:
         """A boto3 client that neither retries nor looks for settings elsewhere."""
         return boto3.client(
             "lambda",
@@ -102,7 +102,7 @@ class Served:
             region_name=region,
             aws_access_key_id=key.access_key_id,
             aws_secret_access_key=key.secret,
-            config=Config(retries={"total_max_attempts": 1}),
+            config=Config(retries={"total_max_attempts": 1}, **config),
         )
 
 

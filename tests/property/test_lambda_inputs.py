@@ -20,6 +20,8 @@ from tests.plugins.databases import migrated
 from tests.unit.services.lambda_.control_plane import ARN, ROLE, ControlPlane, a_function, labels_of, zip_member
 
 HANDLED = [row for row in (*OPERATIONS.values(), *OWN_OPERATIONS.values()) if row.handler is not None]
+LAYER = ARN.replace(":function:", ":layer:tools")
+SIGNING = ARN.replace(":function:", ":code-signing-config:csc-0123456789abcdefg")
 LIKELY = [
     *("fn", "gone", "fn:1", "fn:$LATEST", "fn:live", ARN + "fn", ARN + "fn:live", "live", "1", "2", "$LATEST", "ALL"),
     *(
@@ -80,7 +82,16 @@ VALID: dict[str, dict[str, Any]] = {
 }
 """Bodies that succeed, for operations that need one; random members are then put over them."""
 
-LABELS = {"FunctionName": ["fn", "fn:1", ARN + "fn", "gone"], "Name": ["live", "new", "gone"], "Resource": [ARN + "fn"]}
+LABELS = {
+    "FunctionName": ["fn", "fn:1", ARN + "fn", "gone"],
+    "Name": ["live", "new", "gone"],
+    "Resource": [ARN + "fn"],
+    "UUID": ["00000000-0000-0000-0000-000000000000"],
+    "LayerName": ["tools", LAYER],
+    "VersionNumber": ["1", "0", "-1"],
+    "StatementId": ["all"],
+    "CodeSigningConfigArn": [SIGNING, SIGNING.replace("eu-central-1", "eu-west-1")],
+}
 
 
 def bodies_of(row: Operation) -> st.SearchStrategy[bytes]:

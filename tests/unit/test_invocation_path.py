@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[2] / "raylambda"
 ON_THE_PATH = (
     *(f"raylambda.frontdoor.{name}" for name in ("answers", "arrival", "bodies", "calls", "invoke", "routing")),
 )
-FOLDERS_ON_THE_PATH = ("frontdoor/auth", "scheduling", "fleet", "hosts")
+FOLDERS_ON_THE_PATH = ("frontdoor/auth", "frontdoor/refused_json", "scheduling", "fleet", "hosts")
 FORBIDDEN = ("raylambda.services", "sqlmodel", "sqlalchemy")
 
 

@@ -22,7 +22,8 @@ A language more is one file with ``RUNTIMES``, ``NAMES``, ``find_interpreter`` a
 What holds:
 
 * a plan decides nothing about the life of an environment, and the environment knows no language;
-* an interpreter is mounted at the prefix where its files really are, and at AWS's ``/var/lang``;
+* in a jail an interpreter runs from AWS's ``/var/lang``, which tracebacks, wrappers and vendors' scripts show and use; it is
+  mounted also where its files really are, because its shared libraries may be looked for there;
 * ``bootstrap`` imports the standard library only, runs on every Python from 3.8 on, and is no package: a jail sees just that
   folder. Its path is written in ``sandbox/contract.py``.
 """

@@ -33,7 +33,7 @@ def plan(request: PlanRequest) -> RuntimePlan:
     host, node, version = base_interpreter(), request.interpreter, request.version
     places = Places.of(request, node.prefix)
     command = (
-        str(node.executable),
+        places.program(node),
         "--expose-gc",
         "--max-http-header-size=81920",
         f"--max-semi-space-size={version.memory_mb * 5 // 100}",

@@ -96,13 +96,23 @@ class Places:
         runtime = str(packages or RUNTIME_TARGET)
         return cls(str(request.code_tree), OPT_ROOT, runtime, str(language), str(BOOTSTRAP_SOURCE))
 
+    def program(self, interpreter: Interpreter) -> str:
+        """The language's interpreter as the guest starts it. It looks for its library from there, so all its paths begin so."""
+        if not interpreter.executable.is_relative_to(interpreter.prefix):
+            return str(interpreter.executable)
+        return f"{self.language}/{interpreter.executable.relative_to(interpreter.prefix)}"
+
 
 def mounts_of(init: Interpreter, language: Interpreter | None) -> tuple[Mount, ...]:
-    """Both prefixes at their own paths, because binaries know them, the language also at AWS's, and the bootstrap."""
+    """The bootstrap, the language's prefix at AWS's place, and both at their own, because shared libraries may be looked for there.
+
+    Process 1 is seen in the first mount that has it: at AWS's place, when it is of the language itself.
+    """
     prefixes = dict.fromkeys(found.prefix for found in (init, language) if found is not None)
     own = tuple(Mount(prefix, str(prefix)) for prefix in prefixes)
     as_on_aws = (Mount(language.prefix, LANGUAGE_TARGET),) if language is not None else ()
-    return (*own, *as_on_aws, Mount(BOOTSTRAP_SOURCE, BOOTSTRAP_TARGET))
+    ordered = (*as_on_aws, *own) if init == language else (*own, *as_on_aws)
+    return (*ordered, Mount(BOOTSTRAP_SOURCE, BOOTSTRAP_TARGET))
 
 
 def wrapped(command: tuple[str, ...], environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def plan(request: PlanRequest) -> RuntimePlan:
     python, version = request.interpreter, request.version
     packages = package_tree(request.packages, python)
     places = Places.of(request, python.prefix, packages)
-    command = (str(python.executable), "-S", f"{places.bootstrap}/python_runtime.py")
+    command = (places.program(python), "-S", f"{places.bootstrap}/python_runtime.py")
     mounts = mounts_of(python, python)
     return RuntimePlan(
         mounts=(*mounts, Mount(packages, RUNTIME_TARGET)) if packages else mounts,

@@ -4,7 +4,7 @@ What every operation uses:
 
 * ``context``   ``LambdaContext`` and its ``ControlParts``: packages, S3, the account's limit
 * ``lookup``    which resource a request names, and the rows of a resource
-* ``settings``  what a client may set of a function, and the rules; the names of runtimes. Pure
+* ``settings``  what a client may set of a function, and the rules. Pure
 * ``s3_source`` packages out of S3
 
 The resources:
@@ -14,6 +14,12 @@ The resources:
 * ``function_configuration``  what AWS prints of a version, Pending, Active and InProgress, UpdateFunctionConfiguration
 * ``versions``, ``aliases``, ``concurrency``, ``tags``, ``account``
 * ``ray_options``             raylambda's own
+
+And those of which there is none yet, as nothing here makes them. Their operations check what AWS checks, look up what AWS
+looks up, and then say so truly. What would make such a thing is still in ``not_yet``.
+
+* ``policies``, ``function_urls``, ``code_signing``, ``layers``, ``event_source_mappings``, ``event_invoke_configs``
+* ``provisioned_concurrency``, ``capacity_providers``, ``recursion``, ``runtime_management``
 
 The table:
 

@@ -20,6 +20,7 @@ from raylambda.model.function import LATEST
 from raylambda.services.lambda_.context import LambdaContext
 from raylambda.services.lambda_.function_configuration import refuse_stale
 from raylambda.services.lambda_.lookup import (
+    alias_not_found,
     find_alias,
     find_version,
     function_of,
@@ -151,7 +152,7 @@ def get_alias(context: LambdaContext, request: AliasRequest, address: Address) -
     load_function(context, address)
     row = find_alias(context, address, request.name)
     if row is None:
-        raise ResourceNotFoundException(f"Cannot find alias arn: {address.qualified_arn(request.name)}")
+        raise alias_not_found(address, request.name)
     return _describe(row)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlmodel import col, func, select
 
 from raylambda.model.addressing import Address, Resource, refuse_qualified
-from raylambda.model.errors import InvalidParameterValueException
+from raylambda.model.errors import UntypedInvalidParameterValue
 from raylambda.model.function import LATEST
 from raylambda.model.limits import UNRESERVED_CONCURRENCY_MINIMUM
 from raylambda.model.names import FunctionName, ReservedConcurrency
@@ -46,7 +46,7 @@ def _refuse_starvation(context: LambdaContext, address: Address, reserved: int) 
     """At least 100 must stay for everybody else; reserving nothing takes nothing away."""
     left = context.parts.concurrency_limit - total_reserved(context, address, address.name) - reserved
     if reserved > 0 and left < UNRESERVED_CONCURRENCY_MINIMUM:
-        raise InvalidParameterValueException(
+        raise UntypedInvalidParameterValue(
             "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
             f"below its minimum value of [{UNRESERVED_CONCURRENCY_MINIMUM}]."
         )

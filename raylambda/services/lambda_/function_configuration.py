@@ -3,6 +3,7 @@
 An operation sets the states of ``$LATEST`` and ``store.functions`` ends Pending and InProgress::
 
     CreateFunction            -> Pending                        -> Active, Successful
+    a published version       -> Pending, InProgress            -> Active, Successful
     an update of an Active    -> Active, InProgress             -> Active, Successful
     an update of any other    -> 409 ResourceConflictException
 """
@@ -122,6 +123,15 @@ class UpdateFunctionConfigurationRequest(FunctionSettings):
 def describe(row: FunctionVersionRow, qualifier: str | None) -> FunctionConfiguration:
     """The whole configuration; the ARN ends with ``qualifier``, the one that the client used."""
     return FunctionConfiguration.model_validate(_summary(row, qualifier) | _state(row))
+
+
+def describe_new(row: FunctionVersionRow, qualifier: str | None) -> FunctionConfiguration:
+    """As ``describe``, for whoever made it: what is being made has no update status yet."""
+    configuration = describe(row, qualifier)
+    if row.state != State.PENDING:
+        return configuration
+    status = ("last_update_status", "last_update_status_reason", "last_update_status_reason_code")
+    return configuration.model_copy(update=dict.fromkeys(status))
 
 
 def summarise(row: FunctionVersionRow, qualifier: str | None) -> FunctionConfiguration:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import col, delete, select
 
 from raylambda.model import names
-from raylambda.model.addressing import AccountAddress, Address, refuse_qualified
+from raylambda.model.addressing import AccountAddress, Address, refuse_long, refuse_qualified
 from raylambda.model.errors import (
     CodeSigningConfigNotFoundException,
     InvalidParameterValueException,
@@ -24,6 +24,7 @@ from raylambda.services.lambda_.function_configuration import (
     CREATING_REASON,
     FunctionConfiguration,
     describe,
+    describe_new,
     format_time,
     summarise,
 )
@@ -34,6 +35,7 @@ from raylambda.services.lambda_.lookup import (
     function_of,
     load_function,
     load_version,
+    not_found,
     version_of,
 )
 from raylambda.services.lambda_.settings import FunctionSettings, configured, initial_configuration, refuse_unsupported
@@ -131,6 +133,7 @@ def _refuse_other_kinds(request: CreateFunctionRequest) -> None:
 @operation("POST", "/2015-03-31/functions", function_of, status=201, takes_package=True)
 def create_function(context: LambdaContext, request: CreateFunctionRequest, address: Address) -> FunctionConfiguration:
     refuse_qualified(address)
+    refuse_long(address)
     refuse_unsupported(request, ("publish_to", "tenancy_config"))
     _refuse_other_kinds(request)
     refuse_too_many(request.tags or {})
@@ -142,7 +145,7 @@ def create_function(context: LambdaContext, request: CreateFunctionRequest, addr
     refuse_full_storage(context, address, package.size)
     context.session.add_all([function, latest])
     context.record_change(address)
-    return describe(publish(context, function, latest) if request.publish else latest, None)
+    return describe_new(publish(context, function, latest) if request.publish else latest, None)
 
 
 @operation("GET", "/2015-03-31/functions/{FunctionName}", version_of, query=("Qualifier",))
@@ -200,9 +203,11 @@ def _delete_version(context: LambdaContext, address: Address, version: str) -> N
     """One that does not exist is no error, as long as the function does."""
     if version == LATEST:
         raise InvalidParameterValueException("$LATEST version cannot be deleted without deleting the function.")
-    if not version.isdecimal():
+    if not names.ALIAS_NAME.broken(version):
         raise InvalidParameterValueException("Deletion of aliases is not currently supported.")
     load_function(context, address)
+    if not version.isdecimal():
+        raise not_found(address, version)
     users = [row.alias for row in aliases_of(context, address) if version in {row.version, *(row.weights or {})}]
     if users:
         raise ResourceConflictException(

@@ -47,15 +47,19 @@ def find_alias(context: LambdaContext, address: Address, alias: str) -> AliasRow
 
 
 def load_function(context: LambdaContext, address: Address) -> FunctionRow:
-    """The function's row; raises ``ResourceNotFoundException`` with the qualifier that the client used."""
+    """The function's row; raises ``ResourceNotFoundException`` without the qualifier that the client used, as AWS does."""
     row = find_function(context, address)
     if row is None:
-        raise not_found(address, address.qualifier)
+        raise not_found(address, None)
     return row
 
 
 def load_version(context: LambdaContext, address: Address) -> FunctionVersionRow:
-    """The row of the version that the qualifier names, through an alias if it is one; raises ``ResourceNotFoundException``."""
+    """The row of the version that the qualifier names, through an alias if it is one.
+
+    Raises ``ResourceNotFoundException`` with the qualifier, if the function itself is there.
+    """
+    load_function(context, address)
     version = address.qualifier or LATEST
     row = find_version(context, address, version)
     if row is None and (alias := find_alias(context, address, version)) is not None:
@@ -71,6 +75,25 @@ def load_latest(context: LambdaContext, address: Address) -> FunctionVersionRow:
     if row is None:
         raise not_found(address, None)
     return row
+
+
+def refuse_absent(context: LambdaContext, address: Address, qualifier: str) -> None:
+    """For what hangs on a version or an alias: raise ``ResourceNotFoundException`` when there is neither of this name."""
+    if find_version(context, address, qualifier) is not None or find_alias(context, address, qualifier) is not None:
+        return
+    if not qualifier.isdecimal():
+        raise alias_not_found(address, qualifier)
+    raise not_found(address, qualifier if find_function(context, address) is not None else None)
+
+
+def no_such_resource() -> ResourceNotFoundException:
+    """AWS's text about whatever is neither a function nor a part of one."""
+    return ResourceNotFoundException("The resource you requested does not exist.")
+
+
+def alias_not_found(address: Address, alias: str) -> ResourceNotFoundException:
+    """AWS's text about an alias that is not there, whether or not its function is."""
+    return ResourceNotFoundException(f"Cannot find alias arn: {address.qualified_arn(alias)}")
 
 
 def not_found(address: Address, qualifier: str | None) -> ResourceNotFoundException:

@@ -8,93 +8,32 @@ from raylambda.model.errors import NotImplementedYet
 from raylambda.services.protocol.operation import Operation
 
 NOT_YET: Final[tuple[Operation, ...]] = (
-    Operation("ListEventSourceMappings", "GET", "/2015-03-31/event-source-mappings", 200),
     Operation("CreateEventSourceMapping", "POST", "/2015-03-31/event-source-mappings", 202),
-    Operation("DeleteEventSourceMapping", "DELETE", "/2015-03-31/event-source-mappings/{UUID}", 202),
-    Operation("GetEventSourceMapping", "GET", "/2015-03-31/event-source-mappings/{UUID}", 200),
     Operation("UpdateEventSourceMapping", "PUT", "/2015-03-31/event-source-mappings/{UUID}", 202),
-    Operation("GetPolicy", "GET", "/2015-03-31/functions/{FunctionName}/policy", 200),
     Operation("AddPermission", "POST", "/2015-03-31/functions/{FunctionName}/policy", 201),
-    Operation("RemovePermission", "DELETE", "/2015-03-31/functions/{FunctionName}/policy/{StatementId}", 204),
-    Operation("GetLayerVersionByArn", "GET", "/2018-10-31/layers", 200, select=("find", "LayerVersion")),
-    Operation("ListLayers", "GET", "/2018-10-31/layers", 200),
-    Operation("ListLayerVersions", "GET", "/2018-10-31/layers/{LayerName}/versions", 200),
     Operation("PublishLayerVersion", "POST", "/2018-10-31/layers/{LayerName}/versions", 201),
-    Operation("DeleteLayerVersion", "DELETE", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", 204),
-    Operation("GetLayerVersion", "GET", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", 200),
-    Operation("GetLayerVersionPolicy", "GET", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", 200),
     Operation(
         "AddLayerVersionPermission", "POST", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", 201
     ),
-    Operation(
-        "RemoveLayerVersionPermission",
-        "DELETE",
-        "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy/{StatementId}",
-        204,
-    ),
-    Operation(
-        "DeleteFunctionEventInvokeConfig", "DELETE", "/2019-09-25/functions/{FunctionName}/event-invoke-config", 204
-    ),
-    Operation("GetFunctionEventInvokeConfig", "GET", "/2019-09-25/functions/{FunctionName}/event-invoke-config", 200),
     Operation(
         "UpdateFunctionEventInvokeConfig", "POST", "/2019-09-25/functions/{FunctionName}/event-invoke-config", 200
     ),
     Operation("PutFunctionEventInvokeConfig", "PUT", "/2019-09-25/functions/{FunctionName}/event-invoke-config", 200),
     Operation(
-        "ListFunctionEventInvokeConfigs", "GET", "/2019-09-25/functions/{FunctionName}/event-invoke-config/list", 200
-    ),
-    Operation(
-        "DeleteProvisionedConcurrencyConfig",
-        "DELETE",
-        "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
-        204,
-    ),
-    Operation(
-        "GetProvisionedConcurrencyConfig", "GET", "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", 200
-    ),
-    Operation(
-        "ListProvisionedConcurrencyConfigs",
-        "GET",
-        "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
-        200,
-        select=("List", "ALL"),
-    ),
-    Operation(
         "PutProvisionedConcurrencyConfig", "PUT", "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", 202
     ),
-    Operation("ListCodeSigningConfigs", "GET", "/2020-04-22/code-signing-configs", 200),
     Operation("CreateCodeSigningConfig", "POST", "/2020-04-22/code-signing-configs", 201),
-    Operation("DeleteCodeSigningConfig", "DELETE", "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}", 204),
-    Operation("GetCodeSigningConfig", "GET", "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}", 200),
     Operation("UpdateCodeSigningConfig", "PUT", "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}", 200),
-    Operation(
-        "ListFunctionsByCodeSigningConfig",
-        "GET",
-        "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}/functions",
-        200,
-    ),
-    Operation(
-        "DeleteFunctionCodeSigningConfig", "DELETE", "/2020-06-30/functions/{FunctionName}/code-signing-config", 204
-    ),
-    Operation("GetFunctionCodeSigningConfig", "GET", "/2020-06-30/functions/{FunctionName}/code-signing-config", 200),
     Operation("PutFunctionCodeSigningConfig", "PUT", "/2020-06-30/functions/{FunctionName}/code-signing-config", 200),
-    Operation(
-        "GetRuntimeManagementConfig", "GET", "/2021-07-20/functions/{FunctionName}/runtime-management-config", 200
-    ),
     Operation(
         "PutRuntimeManagementConfig", "PUT", "/2021-07-20/functions/{FunctionName}/runtime-management-config", 200
     ),
-    Operation("DeleteFunctionUrlConfig", "DELETE", "/2021-10-31/functions/{FunctionName}/url", 204),
-    Operation("GetFunctionUrlConfig", "GET", "/2021-10-31/functions/{FunctionName}/url", 200),
     Operation("CreateFunctionUrlConfig", "POST", "/2021-10-31/functions/{FunctionName}/url", 201),
     Operation("UpdateFunctionUrlConfig", "PUT", "/2021-10-31/functions/{FunctionName}/url", 200),
-    Operation("ListFunctionUrlConfigs", "GET", "/2021-10-31/functions/{FunctionName}/urls", 200),
     Operation(
         "InvokeWithResponseStream", "POST", "/2021-11-15/functions/{FunctionName}/response-streaming-invocations", 200
     ),
-    Operation("GetFunctionRecursionConfig", "GET", "/2024-08-31/functions/{FunctionName}/recursion-config", 200),
     Operation("PutFunctionRecursionConfig", "PUT", "/2024-08-31/functions/{FunctionName}/recursion-config", 200),
-    Operation("ListCapacityProviders", "GET", "/2025-11-30/capacity-providers", 200),
     Operation("CreateCapacityProvider", "POST", "/2025-11-30/capacity-providers", 202),
     Operation("DeleteCapacityProvider", "DELETE", "/2025-11-30/capacity-providers/{CapacityProviderName}", 202),
     Operation("GetCapacityProvider", "GET", "/2025-11-30/capacity-providers/{CapacityProviderName}", 200),

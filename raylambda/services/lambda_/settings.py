@@ -14,25 +14,11 @@ from raylambda.model import names
 from raylambda.model.errors import InvalidParameterValueException
 from raylambda.model.log_names import default_log_group
 from raylambda.model.reserved_variables import RESERVED_VARIABLES
+from raylambda.model.runtime_names import DEPRECATED_RUNTIMES, NAMED_RUNTIMES, SUPPORTED_RUNTIMES
 from raylambda.services.protocol.wire import Wire, to_member
 
 ENVIRONMENT_BYTES: Final = 4096
 LAYERS_PER_FUNCTION: Final = 5
-
-SUPPORTED_RUNTIMES: Final = (
-    *("nodejs16.x", "nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x", "nodejs26.x"),
-    *("java8.al2", "java8.al2023", "java11", "java11.al2023", "java17", "java17.al2023", "java21", "java25"),
-    *("python3.8", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14", "python3.15"),
-    *("dotnet6", "dotnet8", "dotnet10", "ruby3.2", "ruby3.3", "ruby3.4", "ruby4.0"),
-    *("provided", "provided.al2", "provided.al2023"),
-)
-"""Those that a node lacks are accepted too, as AWS does; the invocation then says so."""
-
-DEPRECATED_RUNTIMES: Final = (
-    *("nodejs", "nodejs4.3", "nodejs4.3-edge", "nodejs6.10", "nodejs8.10", "nodejs10.x", "nodejs12.x", "nodejs14.x"),
-    *("python2.7", "python3.6", "python3.7", "java8", "go1.x", "ruby2.5", "ruby2.7"),
-    *("dotnetcore1.0", "dotnetcore2.0", "dotnetcore2.1", "dotnetcore3.1"),
-)
 
 _SNAP_START_RUNTIMES: Final = (
     *("java11", "java17", "java21", "java25", "python3.12", "python3.13", "python3.14"),
@@ -181,7 +167,7 @@ def _runtime(given: str, _current: str | None) -> str:
     if given not in SUPPORTED_RUNTIMES:
         raise InvalidParameterValueException(
             f"Value {given} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: "
-            f"[{', '.join(SUPPORTED_RUNTIMES)}] or be a valid ARN"
+            f"[{', '.join(NAMED_RUNTIMES)}] or be a valid ARN"
         )
     return given
 

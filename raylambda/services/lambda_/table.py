@@ -8,11 +8,21 @@ from typing import Final
 from raylambda.services.lambda_ import (
     account,
     aliases,
+    capacity_providers,
+    code_signing,
     concurrency,
+    event_invoke_configs,
+    event_source_mappings,
     function_code,
     function_configuration,
+    function_urls,
     functions,
+    layers,
+    policies,
+    provisioned_concurrency,
     ray_options,
+    recursion,
+    runtime_management,
     tags,
     versions,
 )
@@ -31,7 +41,21 @@ MODULES: Final = (
     tags,
     versions,
 )
-"""The modules whose operations are in the table."""
+"""The modules of resources that there are."""
+
+NOTHING_YET: Final = (
+    capacity_providers,
+    code_signing,
+    event_invoke_configs,
+    event_source_mappings,
+    function_urls,
+    layers,
+    policies,
+    provisioned_concurrency,
+    recursion,
+    runtime_management,
+)
+"""The modules of what nothing here can make yet, so that their operations truly answer "there is none", or AWS's default."""
 
 INVOKE: Final = served_by_front_door("Invoke", "POST", "/2015-03-31/functions/{FunctionName}/invocations", status=200)
 INVOKE_ASYNC: Final = served_by_front_door(

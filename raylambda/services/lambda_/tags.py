@@ -10,7 +10,7 @@ from raylambda.model.addressing import Address, locate
 from raylambda.model.errors import InvalidParameterValueException, ResourceNotFoundException
 from raylambda.model.principal import Principal
 from raylambda.services.lambda_.context import LambdaContext
-from raylambda.services.lambda_.lookup import load_function
+from raylambda.services.lambda_.lookup import load_function, load_latest
 from raylambda.services.protocol.operation import operation
 from raylambda.services.protocol.wire import Wire
 from raylambda.store.tables import FunctionRow
@@ -75,6 +75,7 @@ def tag_resource(context: LambdaContext, request: TagResourceRequest, address: A
     merged = {**row.tags, **request.tags}
     refuse_too_many(merged)
     row.tags = merged
+    load_latest(context, address).revision_id = context.parts.new_id()
     context.record_change(address)
 
 
@@ -82,6 +83,7 @@ def tag_resource(context: LambdaContext, request: TagResourceRequest, address: A
 def untag_resource(context: LambdaContext, request: UntagResourceRequest, address: Address) -> None:
     row = _load(context, address)
     row.tags = {key: value for key, value in row.tags.items() if key not in request.tag_keys}
+    load_latest(context, address).revision_id = context.parts.new_id()
     context.record_change(address)
 
 

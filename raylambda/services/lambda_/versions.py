@@ -14,9 +14,11 @@ from raylambda.model.function import LATEST, State, UpdateStatus
 from raylambda.services.lambda_.account import refuse_full_storage
 from raylambda.services.lambda_.context import LambdaContext
 from raylambda.services.lambda_.function_configuration import (
+    CREATING_CODE,
+    CREATING_REASON,
     FunctionConfiguration,
     code_sha256,
-    describe,
+    describe_new,
     refuse_stale,
     refuse_unsettled,
     summarise,
@@ -78,7 +80,7 @@ class ListVersionsByFunctionResponse(Wire):
 def publish(
     context: LambdaContext, function: FunctionRow, latest: FunctionVersionRow, description: str | None = None
 ) -> FunctionVersionRow:
-    """Freeze ``$LATEST`` as the next number, in the state that it is in; an update in progress does not concern a version.
+    """Freeze ``$LATEST`` as the next number, which is Pending at first like a function that is created.
 
     Without an update since the last publication it is the same version again. Raises ``CodeStorageExceededException``.
     """
@@ -88,15 +90,17 @@ def publish(
         if unchanged is not None:
             return unchanged
     refuse_full_storage(context, address, latest.code_size)
-    settled = latest.state == State.ACTIVE
     changes = {
         "version": str(function.next_version),
         "revision_id": context.parts.new_id(),
         "published_generation": None,
         "published_version": None,
-        "last_update_status": UpdateStatus.SUCCESSFUL if settled else None,
-        "last_update_status_reason": None,
-        "last_update_status_reason_code": None,
+        "state": State.PENDING,
+        "state_reason": CREATING_REASON,
+        "state_reason_code": CREATING_CODE,
+        "last_update_status": UpdateStatus.IN_PROGRESS,
+        "last_update_status_reason": CREATING_REASON,
+        "last_update_status_reason_code": CREATING_CODE,
         "configuration": _frozen(latest, description),
     }
     published = FunctionVersionRow(**(latest.model_dump() | changes))
@@ -133,9 +137,12 @@ def publish_version(context: LambdaContext, request: PublishVersionRequest, addr
     refuse_unsettled(latest)
     refuse_stale(latest.revision_id, request.revision_id)
     _refuse_other_code(latest, request.code_sha256)
+    before = latest.published_version
     published = publish(context, load_function(context, address), latest, request.description)
+    if published.version != before:
+        latest.revision_id = context.parts.new_id()
     context.record_change(address)
-    return describe(published, published.version)
+    return describe_new(published, published.version)
 
 
 @operation("GET", "/2015-03-31/functions/{FunctionName}/versions", function_of, query=("Marker", "MaxItems"))

@@ -55,6 +55,11 @@ class Operation:
     select: tuple[str, str] | None = None
     takes_package: bool = False
 
+    @property
+    def uri(self) -> str:
+        """The path as AWS writes it: with the query parameter, if that tells the operation from another one."""
+        return self.path if self.select is None else f"{self.path}?{'='.join(self.select)}"
+
 
 def operation(
     method: str,
@@ -65,12 +70,18 @@ def operation(
     query: tuple[str, ...] = (),
     takes_package: bool = False,
 ) -> Callable[[_Handler], _Handler]:
-    """Register a function as the operation of its name (``create_alias`` -> ``CreateAlias``) and leave it as it is."""
+    """Register a function as the operation of its name (``create_alias`` -> ``CreateAlias``) and leave it as it is.
+
+    ``path`` may end with ``?name=value``, as AWS writes it where only that tells two operations apart.
+    """
+    path, _, selector = path.partition("?")
+    parameter, _, value = selector.partition("=")
+    select = (parameter, value) if selector else None
 
     def register(handler: _Handler) -> _Handler:
         name = "".join(part.capitalize() for part in handler.__name__.split("_"))
         request = get_type_hints(handler)["request"]
-        _add(Operation(name, method, path, status, handler, resource, request, query, takes_package=takes_package))
+        _add(Operation(name, method, path, status, handler, resource, request, query, select, takes_package))
         return handler
 
     return register

@@ -22,6 +22,7 @@ from raylambda.model.errors import InvalidParameterValueException
 
 PAGE_ITEMS: Final = 50
 
+_BAD_MARKER: Final = "The provided Marker is not valid. Use the NextMarker of the previous page."
 _PART: Final = re.compile(r"[A-Za-z0-9_$.-]{1,128}")
 _Row = TypeVar("_Row")
 
@@ -50,6 +51,12 @@ def take_page(
     return rows[:items], base64.urlsafe_b64encode(json.dumps(identity).encode()).decode()
 
 
+def refuse_marker(marker: str | None) -> None:
+    """For a list that is always empty: it never gave out a marker, so raise ``InvalidParameterValueException`` for any."""
+    if marker:
+        raise InvalidParameterValueException(_BAD_MARKER)
+
+
 def _key(order: Order[_Row], marker: str) -> tuple[Any, ...]:
     try:
         identity = json.loads(base64.urlsafe_b64decode(marker.encode()))
@@ -58,7 +65,5 @@ def _key(order: Order[_Row], marker: str) -> tuple[Any, ...]:
     parts = tuple(identity) if isinstance(identity, list) else ()
     known = all(isinstance(part, str) and _PART.fullmatch(part) for part in parts)
     if len(parts) != order.parts or not known:
-        raise InvalidParameterValueException(
-            "The provided Marker is not valid. Use the NextMarker of the previous page."
-        )
+        raise InvalidParameterValueException(_BAD_MARKER)
     return order.key(parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_pascal
 
-_IRREGULAR = {"kms_key_arn": "KMSKeyArn", "source_kms_key_arn": "SourceKMSKeyArn"}
+_IRREGULAR = {"kms_key_arn": "KMSKeyArn", "source_kms_key_arn": "SourceKMSKeyArn", "uuid": "UUID"}
 
 
 def to_member(name: str) -> str:

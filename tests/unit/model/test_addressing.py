@@ -36,7 +36,6 @@ def test_a_name_is_an_address(name: str, qualifier: str | None, address: Address
     ("name", "qualifier", "error", "text"),
     [
         ("a b", None, ValidationException, "1 validation error detected: Value 'a b' at 'functionName' failed"),
-        ("n" * 65, None, InvalidParameterValueException, "Member must have length less than or equal to 64"),
         ("fn:live", "7", InvalidParameterValueException, "The derived qualifier from the function name does not match"),
         (
             ARN.replace("eu-central-1", "us-east-1"),

@@ -55,13 +55,16 @@ def test_an_alias_with_weights_sends_a_share_to_its_additional_version(draw: flo
 @pytest.mark.parametrize(
     ("name", "qualifier", "message"),
     [
-        ("other", None, f"Function not found: {ARN[:-5]}other"),
+        ("other", None, f"Function not found: {ARN[:-5]}other:$LATEST"),
+        ("n" * 140, None, f"Function not found: {ARN[:-5]}{'n' * 140}:$LATEST"),
         ("other", "$LATEST", f"Function not found: {ARN[:-5]}other:$LATEST"),
         ("hello", "9", f"Function not found: {ARN}:9"),
         ("hello", "nightly", f"Function not found: {ARN}:nightly"),
     ],
 )
-def test_what_does_not_exist_is_named_as_it_was_asked_for(name: str, qualifier: str | None, message: str) -> None:
+def test_what_does_not_exist_is_named_with_the_version_that_was_asked_for(
+    name: str, qualifier: str | None, message: str
+) -> None:
     registry = a_registry(two_versions())
 
     with pytest.raises(ResourceNotFoundException) as error:

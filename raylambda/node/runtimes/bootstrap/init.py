@@ -40,6 +40,7 @@ CHILD_OOM_SCORE = 800
 WAIT_FOR_CHILDREN_MS = 20
 FILE_DESCRIPTORS = 1024
 PROCESSES = 1024
+LOCKED_MEMORY = 65536
 
 
 def read_exactly(control: _socket.socket, count: int) -> bytes | None:
@@ -300,6 +301,7 @@ def main(arguments: list[str]) -> Any:
         adopt_orphans()
     limit(resource.RLIMIT_NOFILE, FILE_DESCRIPTORS)
     limit(resource.RLIMIT_CORE, 0)
+    limit(resource.RLIMIT_MEMLOCK, LOCKED_MEMORY)
     if "--own-user" in arguments:
         limit(resource.RLIMIT_NPROC, PROCESSES + 1)
     init = Init(_socket.socket(fileno=int(arguments[0])))

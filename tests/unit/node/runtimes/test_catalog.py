@@ -46,7 +46,8 @@ def test_python_runs_as_a_fork_of_its_own_interpreter(tmp_path: Path, code_tree:
     own = base_interpreter()
     assert plan.forked
     assert plan.init_interpreter == str(own.executable)
-    assert plan.argv == (str(own.executable), "-S", "/run/raylambda/bootstrap/python_runtime.py")
+    program = f"/var/lang/{own.executable.relative_to(own.prefix)}"
+    assert plan.argv == (program, "-S", "/run/raylambda/bootstrap/python_runtime.py")
     assert targets(plan) == {
         str(own.prefix): own.prefix,
         "/var/lang": own.prefix,
@@ -130,7 +131,8 @@ def test_a_wrapper_gets_the_command_from_a_shell(tmp_path: Path, code_tree: Path
     plan = a_catalog(tmp_path).plan(version, code_tree)
 
     assert plan.argv[:4] == ("/bin/sh", "-c", 'exec "$0" "$@"', "/opt/wrap")
-    assert plan.argv[4:] == (plan.init_interpreter, "-S", "/run/raylambda/bootstrap/python_runtime.py")
+    program = f"/var/lang/bin/{Path(plan.init_interpreter).name}"
+    assert plan.argv[4:] == (program, "-S", "/run/raylambda/bootstrap/python_runtime.py")
 
 
 def test_node_runs_below_the_hosts_python(tmp_path: Path, code_tree: Path) -> None:
@@ -139,7 +141,7 @@ def test_node_runs_below_the_hosts_python(tmp_path: Path, code_tree: Path) -> No
     plan = a_catalog(tmp_path, str(node.parent)).plan(a_version(runtime="nodejs22.x", memory_mb=1000), code_tree)
 
     assert plan.argv == (
-        str(node),
+        "/var/lang/bin/node",
         "--expose-gc",
         "--max-http-header-size=81920",
         "--max-semi-space-size=50",
@@ -237,6 +239,7 @@ def test_without_a_jail_the_places_are_those_of_the_node(tmp_path: Path, code_tr
     plan = a_catalog(tmp_path).plan(a_version(), code_tree, View.PLAIN)
 
     own = base_interpreter()
+    assert plan.argv[0] == str(own.executable)
     assert plan.cwd == plan.reserved["LAMBDA_TASK_ROOT"] == str(code_tree)
     assert plan.argv[-1] == str(BOOTSTRAP_SOURCE / "python_runtime.py")
     assert plan.env["PATH"].startswith(f"{own.prefix}/bin:")

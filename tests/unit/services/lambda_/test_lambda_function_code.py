@@ -65,7 +65,7 @@ def test_publish_with_an_update_answers_the_version_under_its_qualified_arn(plan
     published = plane.call("UpdateFunctionCode", FunctionName="fn", ZipFile=zip_member(NEW), Publish=True)
 
     assert (published["Version"], published["FunctionArn"]) == ("1", ARN + "fn:1")
-    assert (published["State"], published["LastUpdateStatus"]) == ("Active", "Successful")
+    assert (published["State"], published["LastUpdateStatus"]) == ("Pending", "InProgress")
     latest = plane.call("GetFunctionConfiguration", FunctionName="fn")
     assert latest["LastUpdateStatus"] == "InProgress"
     assert latest["CodeSha256"] == published["CodeSha256"]

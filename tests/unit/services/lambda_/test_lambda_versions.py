@@ -12,6 +12,7 @@ def test_a_version_is_active_under_its_own_arn_and_revision(plane: ControlPlane)
     plane.active()
 
     answer = plane.answer("PublishVersion", FunctionName="fn", Description="first")
+    plane.settle()
 
     published = plane.call("GetFunctionConfiguration", FunctionName="fn:1")
     assert answer.status == 201
@@ -22,6 +23,7 @@ def test_a_version_is_active_under_its_own_arn_and_revision(plane: ControlPlane)
 def test_a_version_does_not_change_any_more(plane: ControlPlane) -> None:
     plane.active(Timeout=3)
     plane.call("PublishVersion", FunctionName="fn")
+    plane.settle()
     before = plane.call("GetFunctionConfiguration", FunctionName="fn:1")
 
     plane.call("UpdateFunctionConfiguration", FunctionName="fn", Timeout=30)
