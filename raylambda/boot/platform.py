@@ -92,6 +92,7 @@ async def open_platform(
         front_door = FrontDoorParts(
             database=database,
             control=control_parts(settings, clock, code_store, links),
+            settled=follower.settled,
             invoker=invoker,
             queue=Acceptance(database, clock, dispatcher.wake),
             authenticator=authenticator(settings, clock),

@@ -23,14 +23,16 @@ Status = Callable[[Principal, bool, str | None], Awaitable[Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class FrontDoorParts:
-    """``status`` describes the platform to a principal (JSON); ``healthy`` says whether invocations can be served now.
+    """``settled`` returns once this front door serves by the change of a number; it may take for ever, and raises nothing.
 
+    ``status`` describes the platform to a principal (JSON); ``healthy`` says whether invocations can be served now.
     ``control`` goes to the operations as it is; its clock and ids are those of requests too. ``links`` checks what
     ``control.code_location`` has made.
     """
 
     database: Database
     control: ControlParts
+    settled: Callable[[int], Awaitable[None]]
     invoker: Invoker
     queue: Queue
     authenticator: Authenticator

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,10 @@ def no_s3(bucket: str, key: str, version: str | None) -> bytes:
     raise S3Failure("NoSuchBucket", "The specified bucket does not exist")
 
 
+async def settled_at_once(_change: int) -> None:
+    """Whoever follows the changes here (``ActiveAtOnce``) has done so when they are committed."""
+
+
 async def a_status(_principal: Principal, _detail: bool, _function: str | None) -> dict[str, Any]:
     return {"nodes": 1}
 
@@ -71,6 +76,7 @@ def a_front_door(home: Path, **changes: Any) -> FrontDoorParts:
     parts = FrontDoorParts(
         database=database,
         control=replace(control, **own),
+        settled=settled_at_once,
         invoker=ScriptedInvoker(absent={"nobody"}),
         queue=RecordingQueue(),
         authenticator=SignatureCheck(KeyRing([KEY, OTHER_KEY]), clock),
@@ -119,6 +125,19 @@ def serving(door: FrontDoorParts) -> Iterator[Served]:
         server.should_exit = True
         thread.join(30)
         door.database.close()
+
+
+@asynccontextmanager
+async def serving_here(door: FrontDoorParts) -> AsyncIterator[Served]:
+    """The same in the event loop of the test, for parts that live in it; clients that block must work in threads."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = make_server(create_app(door), door.logs.close)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield Served(door, *listener.getsockname())
+    finally:
+        server.should_exit = True
+        await task
 
 
 @pytest.fixture
