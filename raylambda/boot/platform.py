@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from raylambda.boot import BootError
-from raylambda.boot.front_door import authenticator, control_parts
+from raylambda.boot.front_door import authenticator, control_parts, own_names
 from raylambda.boot.ray_cluster import ray_hosts
 from raylambda.boot.status import Status
 from raylambda.fleet.driver import FleetDriver
@@ -96,6 +96,7 @@ async def open_platform(
             invoker=invoker,
             queue=Acceptance(database, clock, dispatcher.wake),
             authenticator=authenticator(settings, clock),
+            own_names=own_names(settings),
             links=links,
             logs=logs,
             status=Status(settings, fleet, database, hosts, registry, admission, follower, dispatcher),

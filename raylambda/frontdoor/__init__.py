@@ -4,6 +4,7 @@ The way of a request through the files::
 
     server        uvicorn, with limits for the head of a request
     answers       the outermost part: a request id for everything, an answer for every failure
+    browser_guard  where nothing is signed: no web page but our own, and no name but our own
     routing       which endpoint: on the raw path, because an ARN in one label may hold ``%2F``
     arrival       who and what: the authenticator examines the head, then the body is read, then the principal is known
       auth/         whose request it is, and what they may do

@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from raylambda.frontdoor import code_links
 from raylambda.frontdoor.answers import AlwaysAnswer
 from raylambda.frontdoor.arrival import Receiver
+from raylambda.frontdoor.browser_guard import BrowserGuard
 from raylambda.frontdoor.calls import make_trace_id
 from raylambda.frontdoor.code_links import CodeDownload
 from raylambda.frontdoor.control import ControlPlane
@@ -38,6 +39,8 @@ def create_app(parts: FrontDoorParts) -> FastAPI:
         RawRoute("GET", "/_raylambda/openapi.json", document_endpoint(served)),
     ]
     app.router.default = _unknown_operation
+    if not parts.authenticator.asks_signature:
+        app.add_middleware(BrowserGuard, names=parts.own_names)
     app.add_middleware(AlwaysAnswer, new_id=parts.control.new_id)
     return app
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,10 +13,9 @@ from raylambda.frontdoor.auth.signature import Authenticator
 from raylambda.frontdoor.bodies import BodyLimit, read_body
 from raylambda.frontdoor.routing import parse_query
 from raylambda.model.errors import RequestEntityTooLargeException
+from raylambda.model.host_name import read_authority
 from raylambda.model.limits import REQUEST_BYTES
 from raylambda.model.principal import Principal
-
-_HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ def operation_limit(operation: str) -> BodyLimit:
 def base_url(request: Request) -> str:
     """The address under which this client reached us, as it says itself."""
     host = request.headers.get("host", "")
-    if _HOST.fullmatch(host) is None:
+    if read_authority(host) is None:
         server, port = request.scope.get("server") or ("localhost", None)
         host = server if port is None else f"{server}:{port}"
     return f"{request.scope['scheme']}://{host}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from raylambda.frontdoor.auth.authorization import Authorize, authorize
 from raylambda.frontdoor.auth.signature import Authenticator
+from raylambda.frontdoor.browser_guard import OwnNames
 from raylambda.frontdoor.code_links import CodeLinks
 from raylambda.frontdoor.invoke import Queue
 from raylambda.logs.reader import LogReader
@@ -36,6 +37,7 @@ class FrontDoorParts:
     invoker: Invoker
     queue: Queue
     authenticator: Authenticator
+    own_names: OwnNames
     links: CodeLinks
     logs: LogReader
     status: Status

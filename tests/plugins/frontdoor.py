@@ -1,4 +1,7 @@
-"""A front door for tests: real HTTP on loopback, real SQLite, and a scripted invoker instead of a cluster, to which the function ``nobody`` does not exist."""
+"""A front door for tests: real HTTP on loopback, real SQLite, and a scripted invoker instead of a cluster.
+
+To the invoker the function ``nobody`` does not exist. The front door's name, beside those of loopback, is ``h``.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from botocore.config import Config
 from raylambda.frontdoor.app import create_app
 from raylambda.frontdoor.auth.keys import KeyRing
 from raylambda.frontdoor.auth.signature import SignatureCheck
+from raylambda.frontdoor.browser_guard import OwnNames
 from raylambda.frontdoor.code_links import CodeLinks
 from raylambda.frontdoor.front_door import FrontDoorParts
 from raylambda.frontdoor.server import make_server
@@ -80,6 +84,7 @@ def a_front_door(home: Path, **changes: Any) -> FrontDoorParts:
         invoker=ScriptedInvoker(absent={"nobody"}),
         queue=RecordingQueue(),
         authenticator=SignatureCheck(KeyRing([KEY, OTHER_KEY]), clock),
+        own_names=OwnNames(frozenset({"h"})),
         links=links,
         logs=LogReader(home / "logs"),
         status=a_status,
