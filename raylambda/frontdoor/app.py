@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
@@ -18,6 +16,7 @@ from raylambda.frontdoor.control import ControlPlane
 from raylambda.frontdoor.front_door import FrontDoorParts
 from raylambda.frontdoor.invoke import Invocations
 from raylambda.frontdoor.openapi import describe, document_endpoint
+from raylambda.frontdoor.other_services import answer_to_other_service
 from raylambda.frontdoor.own_paths import OwnPaths
 from raylambda.frontdoor.routing import OperationRoute, PathTemplate, RawRoute
 from raylambda.model.errors import UnknownOperationException
@@ -80,5 +79,9 @@ def _operation_routes(parts: FrontDoorParts, receiver: Receiver, served: list[Op
     ]
 
 
-async def _unknown_operation(scope: Scope, _receive: Receive, _send: Send) -> NoReturn:
+async def _unknown_operation(scope: Scope, receive: Receive, send: Send) -> None:
+    answer = answer_to_other_service(scope)
+    if answer is not None:
+        await answer(scope, receive, send)
+        return
     raise UnknownOperationException(f"No operation of Lambda has this path and the method {scope['method']}.")
