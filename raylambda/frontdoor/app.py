@@ -18,6 +18,7 @@ from raylambda.frontdoor.invoke import Invocations
 from raylambda.frontdoor.openapi import describe, document_endpoint
 from raylambda.frontdoor.other_services import answer_to_other_service
 from raylambda.frontdoor.own_paths import OwnPaths
+from raylambda.frontdoor.page import StartPage
 from raylambda.frontdoor.routing import OperationRoute, PathTemplate, RawRoute
 from raylambda.model.errors import UnknownOperationException
 from raylambda.services.lambda_ import table
@@ -61,6 +62,7 @@ def _own_routes(parts: FrontDoorParts, receiver: Receiver) -> list[BaseRoute]:
     own = OwnPaths(parts, receiver)
     download = CodeDownload(parts.links, parts.control.code_store.get).download
     return [
+        *(RawRoute(method, "/", StartPage(parts).show) for method in ("GET", "HEAD")),
         *(RawRoute(method, "/_raylambda/health", own.health) for method in ("GET", "HEAD")),
         *(RawRoute(method, code_links.PATH, download) for method in ("GET", "HEAD")),
         RawRoute("GET", "/_raylambda/status", own.status),

@@ -22,6 +22,14 @@ Status = Callable[[Principal, bool, str | None], Awaitable[Mapping[str, Any]]]
 """Takes principal, whether all details are wanted, and the name of the one function that they are wanted of."""
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the page at ``/`` tells of: the region of this machine's own commands, and where Ray's dashboard is, if anywhere."""
+
+    region: str
+    dashboard_url: str | None = None
+
+
 @dataclass(frozen=True)
 class FrontDoorParts:
     """``settled`` returns once this front door serves by the change of a number; it may take for ever, and raises nothing.
@@ -38,6 +46,7 @@ class FrontDoorParts:
     queue: Queue
     authenticator: Authenticator
     own_names: OwnNames
+    surroundings: Surroundings
     links: CodeLinks
     logs: LogReader
     status: Status

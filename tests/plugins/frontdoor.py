@@ -23,7 +23,7 @@ from raylambda.frontdoor.auth.keys import KeyRing
 from raylambda.frontdoor.auth.signature import SignatureCheck
 from raylambda.frontdoor.browser_guard import OwnNames
 from raylambda.frontdoor.code_links import CodeLinks
-from raylambda.frontdoor.front_door import FrontDoorParts
+from raylambda.frontdoor.front_door import FrontDoorParts, Surroundings
 from raylambda.frontdoor.server import make_server
 from raylambda.logs.reader import LogReader
 from raylambda.model.clock import SystemClock
@@ -85,6 +85,7 @@ def a_front_door(home: Path, **changes: Any) -> FrontDoorParts:
         queue=RecordingQueue(),
         authenticator=SignatureCheck(KeyRing([KEY, OTHER_KEY]), clock),
         own_names=OwnNames(frozenset({"h"})),
+        surroundings=Surroundings("us-east-1"),
         links=links,
         logs=LogReader(home / "logs"),
         status=a_status,
