@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from raylambda.model.host_name import read_authority
+
 
 class SettingsError(Exception):
     """A variable has a value that cannot be used; the text names the variable and what it takes."""
@@ -42,6 +44,8 @@ class Settings:
     """Empty: a root key is made at the first start and kept in ``home``, mode 0600."""
     auth: str = "sigv4"
     """``sigv4`` or ``none`` (loopback only)."""
+    host_names: tuple[str, ...] = ()
+    """What the front door is called beside loopback and its address; in the form of ``model.host_name.Authority.name``."""
     database_url: str | None = None
     """``None``: SQLite in ``home``."""
     function_env: Mapping[str, str] = field(default_factory=dict)
@@ -83,6 +87,7 @@ class Settings:
             region=environ.get("RAYLAMBDA_REGION", cls.region),
             account_id=account,
             access_keys=_access_keys(environ.get("RAYLAMBDA_ACCESS_KEYS", ""), account),
+            host_names=_host_names(environ.get("RAYLAMBDA_HOST_NAMES", "")),
             database_url=environ.get("RAYLAMBDA_DATABASE_URL"),
             function_env=_string_map(environ, "FUNCTION_ENV"),
             runtimes=_string_map(environ, "RUNTIMES"),
@@ -169,6 +174,17 @@ def _access_keys(text: str, account: str) -> tuple[AccessKey, ...]:
             )
         keys.append(AccessKey(parts[0], parts[1], parts[2] if len(parts) == 3 else account))
     return tuple(keys)
+
+
+def _host_names(text: str) -> tuple[str, ...]:
+    names = []
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        # An IPv6 address needs no brackets where no port follows.
+        authority = read_authority(f"[{item}]" if item.count(":") > 1 and not item.startswith("[") else item)
+        if authority is None or authority.port is not None:
+            raise SettingsError(f"RAYLAMBDA_HOST_NAMES has {item!r}: it takes host names or addresses, without ports")
+        names.append(authority.name)
+    return tuple(names)
 
 
 def _destinations(text: str) -> tuple[str, ...]:

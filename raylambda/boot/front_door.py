@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from raylambda.frontdoor.auth.keys import KeyRing, root_key
 from raylambda.frontdoor.auth.signature import AnyKey, Authenticator, SignatureCheck
+from raylambda.frontdoor.browser_guard import OwnNames
 from raylambda.frontdoor.code_links import CodeLinks
 from raylambda.model.clock import Clock
+from raylambda.node.sandbox.network.contract import NODE_NAME
 from raylambda.services.lambda_.context import ControlParts
 from raylambda.services.lambda_.s3_source import S3Source
 from raylambda.settings import AccessKey, Settings
@@ -18,6 +20,12 @@ def authenticator(settings: Settings, clock: Clock) -> Authenticator:
         return AnyKey(settings.account_id, settings.region)
     keys = settings.access_keys or (root_key(settings.home, settings.account_id),)
     return SignatureCheck(KeyRing(keys), clock)
+
+
+def own_names(settings: Settings) -> OwnNames:
+    """What clients may call the front door: also what functions call their node, where they may reach it by that name."""
+    allowed = {destination.rpartition(":")[0] for destination in settings.egress_allow}
+    return OwnNames(frozenset({settings.host.lower(), *settings.host_names, *allowed & {NODE_NAME}}))
 
 
 def own_key(settings: Settings) -> AccessKey:

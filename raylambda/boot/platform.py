@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from raylambda.boot import BootError
-from raylambda.boot.front_door import authenticator, control_parts
+from raylambda.boot.front_door import authenticator, control_parts, own_names
 from raylambda.boot.ray_cluster import ray_hosts
 from raylambda.boot.status import Status
 from raylambda.fleet.driver import FleetDriver
@@ -22,7 +22,7 @@ from raylambda.fleet.host_keeper import HostKeeper
 from raylambda.fleet.policy import FixedIdleTime, FleetPolicy
 from raylambda.frontdoor.auth.keys import link_secret
 from raylambda.frontdoor.code_links import CodeLinks
-from raylambda.frontdoor.front_door import FrontDoorParts
+from raylambda.frontdoor.front_door import FrontDoorParts, Surroundings
 from raylambda.hosts.directory import HostDirectory
 from raylambda.hosts.listener import HostListener
 from raylambda.hosts.ports import Cluster, PackageShelf
@@ -68,7 +68,11 @@ class Platform:
 
 @asynccontextmanager
 async def open_platform(
-    settings: Settings, clock: Clock, cluster: Cluster | None = None, packages: PackageShelf | None = None
+    settings: Settings,
+    clock: Clock,
+    cluster: Cluster | None = None,
+    packages: PackageShelf | None = None,
+    dashboard_url: str | None = None,
 ) -> AsyncIterator[Platform]:
     """Open all parts, and close them in the reverse order.
 
@@ -97,9 +101,12 @@ async def open_platform(
         front_door = FrontDoorParts(
             database=database,
             control=control_parts(settings, clock, code_store, links),
+            settled=follower.settled,
             invoker=invoker,
             queue=Acceptance(database, clock, dispatcher.wake),
             authenticator=authenticator(settings, clock),
+            own_names=own_names(settings),
+            surroundings=Surroundings(settings.region, dashboard_url),
             links=links,
             logs=logs,
             status=Status(settings, fleet, database, hosts, registry, admission, follower, dispatcher),

@@ -26,10 +26,10 @@ _KNOCK_S = 10.0
 
 
 @contextmanager
-def ray_cluster(settings: Settings) -> Iterator[None]:
+def ray_cluster(settings: Settings) -> Iterator[str | None]:
     """Connect to Ray, on a cluster of our own when no address is set; the own one ends with this process, however it ends.
 
-    Raises ``BootError``.
+    Gives the URL of Ray's dashboard, ``None`` when there is none. Raises ``BootError``.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Ray warns at every start that a cluster of its own takes only clients with its token, which is as it should be.
@@ -39,11 +39,13 @@ def ray_cluster(settings: Settings) -> Iterator[None]:
     address = settings.ray_address or "local"
     try:
         _knock(address)
-        ray.init(address, log_to_driver=False, logging_level=logging.WARNING, **({} if settings.ray_address else own))
+        context = ray.init(
+            address, log_to_driver=False, logging_level=logging.WARNING, **({} if settings.ray_address else own)
+        )
     except (OSError, ValueError, RuntimeError) as error:
         raise BootError(f"no Ray cluster at {address}: {error}") from error
     try:
-        yield
+        yield f"http://{context.dashboard_url}" if context.dashboard_url else None
     finally:
         ray.shutdown()
 

@@ -37,8 +37,8 @@ def run(settings: Settings, say: Say) -> None:
     with locked(settings.home), _listener(settings) as listener:
         open_database(settings).close()
         say("Starting Ray" if settings.ray_address is None else f"Joining the Ray cluster at {settings.ray_address}")
-        with ray_cluster(settings):
-            uvloop.run(_serve(settings, listener, say))
+        with ray_cluster(settings) as dashboard_url:
+            uvloop.run(_serve(settings, listener, dashboard_url, say))
 
 
 def _check(settings: Settings) -> None:
@@ -66,8 +66,8 @@ def _listener(settings: Settings) -> Iterator[socket.socket]:
         yield listener
 
 
-async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
-    async with open_platform(settings, SystemClock()) as platform:
+async def _serve(settings: Settings, listener: socket.socket, dashboard_url: str | None, say: Say) -> None:
+    async with open_platform(settings, SystemClock(), dashboard_url=dashboard_url) as platform:
         server = make_server(create_app(platform.front_door), platform.front_door.logs.close)
         note = _note(settings, listener)
         with noted(settings.home, note):
@@ -97,6 +97,7 @@ async def _announce(platform: Platform, settings: Settings, endpoint: str, say: 
         say(f"WARNING: {warning}")
     say(f"raylambda serves invocations at {endpoint}")
     say('Use it from another terminal: eval "$(raylambda env)"')
+    say(f"Open {endpoint}/ in a browser to see how to connect")
 
 
 def _note(settings: Settings, listener: socket.socket) -> PlatformNote:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
@@ -11,13 +9,16 @@ from starlette.types import Receive, Scope, Send
 from raylambda.frontdoor import code_links
 from raylambda.frontdoor.answers import AlwaysAnswer
 from raylambda.frontdoor.arrival import Receiver
+from raylambda.frontdoor.browser_guard import BrowserGuard
 from raylambda.frontdoor.calls import make_trace_id
 from raylambda.frontdoor.code_links import CodeDownload
 from raylambda.frontdoor.control import ControlPlane
 from raylambda.frontdoor.front_door import FrontDoorParts
 from raylambda.frontdoor.invoke import Invocations
 from raylambda.frontdoor.openapi import describe, document_endpoint
+from raylambda.frontdoor.other_services import answer_to_other_service
 from raylambda.frontdoor.own_paths import OwnPaths
+from raylambda.frontdoor.page import StartPage
 from raylambda.frontdoor.routing import OperationRoute, PathTemplate, RawRoute
 from raylambda.model.errors import UnknownOperationException
 from raylambda.services.lambda_ import table
@@ -38,6 +39,8 @@ def create_app(parts: FrontDoorParts) -> FastAPI:
         RawRoute("GET", "/_raylambda/openapi.json", document_endpoint(served)),
     ]
     app.router.default = _unknown_operation
+    if not parts.authenticator.asks_signature:
+        app.add_middleware(BrowserGuard, names=parts.own_names)
     app.add_middleware(AlwaysAnswer, new_id=parts.control.new_id)
     return app
 
@@ -59,6 +62,7 @@ def _own_routes(parts: FrontDoorParts, receiver: Receiver) -> list[BaseRoute]:
     own = OwnPaths(parts, receiver)
     download = CodeDownload(parts.links, parts.control.code_store.get).download
     return [
+        *(RawRoute(method, "/", StartPage(parts).show) for method in ("GET", "HEAD")),
         *(RawRoute(method, "/_raylambda/health", own.health) for method in ("GET", "HEAD")),
         *(RawRoute(method, code_links.PATH, download) for method in ("GET", "HEAD")),
         RawRoute("GET", "/_raylambda/status", own.status),
@@ -77,5 +81,9 @@ def _operation_routes(parts: FrontDoorParts, receiver: Receiver, served: list[Op
     ]
 
 
-async def _unknown_operation(scope: Scope, _receive: Receive, _send: Send) -> NoReturn:
+async def _unknown_operation(scope: Scope, receive: Receive, send: Send) -> None:
+    answer = answer_to_other_service(scope)
+    if answer is not None:
+        await answer(scope, receive, send)
+        return
     raise UnknownOperationException(f"No operation of Lambda has this path and the method {scope['method']}.")

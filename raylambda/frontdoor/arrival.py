@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -14,10 +13,9 @@ from raylambda.frontdoor.auth.signature import Authenticator
 from raylambda.frontdoor.bodies import BodyLimit, read_body
 from raylambda.frontdoor.routing import parse_query
 from raylambda.model.errors import RequestEntityTooLargeException
+from raylambda.model.host_name import Authority, read_authority
 from raylambda.model.limits import REQUEST_BYTES
 from raylambda.model.principal import Principal
-
-_HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +59,13 @@ def operation_limit(operation: str) -> BodyLimit:
     return BodyLimit(REQUEST_BYTES, lambda _size: RequestEntityTooLargeException(text))
 
 
-def base_url(request: Request) -> str:
-    """The address under which this client reached us, as it says itself."""
+def base_url(request: Request, believe: Callable[[str], Authority | None] = read_authority) -> str:
+    """The address under which this client reached us: as it says itself, where that can be believed."""
     host = request.headers.get("host", "")
-    if _HOST.fullmatch(host) is None:
+    if believe(host) is None:
         server, port = request.scope.get("server") or ("localhost", None)
-        host = server if port is None else f"{server}:{port}"
+        shown = f"[{server}]" if ":" in server else server
+        host = shown if port is None else f"{shown}:{port}"
     return f"{request.scope['scheme']}://{host}"
 
 

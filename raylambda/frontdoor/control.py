@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, move_on_after, to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,6 +17,7 @@ from raylambda.services.lambda_.not_yet import refusal
 from raylambda.services.lambda_.table import action
 from raylambda.services.protocol.dispatch import Answer, answer
 from raylambda.services.protocol.operation import Operation
+from raylambda.store.engine import announced
 from raylambda.store.errors import StoreConflict
 
 _ATTEMPTS: Final = 3
@@ -25,9 +26,16 @@ _ATTEMPTS: Final = 3
 _PACKAGE_THREADS: Final = 8
 """Packages may wait for S3 for a long time, so they have threads of their own and never use up everybody's."""
 
+SETTLING_S: Final = 0.25
+"""An answer waits so long at most for what it has changed to be in force: waiters look at once, and then after seconds."""
+
 
 class ControlPlane:
-    """Makes the endpoints. Each request is one unit of work in a thread, committed before its answer is sent."""
+    """Makes the endpoints. Each request is one unit of work in a thread, committed before its answer is sent.
+
+    The answer says what the operation left (``Pending``, ``InProgress``), and is sent when the change has settled: the next
+    read finds ``Active`` and ``Successful``.
+    """
 
     def __init__(self, parts: FrontDoorParts, receiver: Receiver) -> None:
         self._parts = parts
@@ -40,7 +48,12 @@ class ControlPlane:
 
         async def serve(request: Request) -> Response:
             arrival = await self._receiver.receive(request, limit)
-            result = await to_thread.run_sync(self._answer, operation, arrival, base_url(request), limiter=threads)
+            result, change = await to_thread.run_sync(
+                self._answer, operation, arrival, base_url(request), limiter=threads
+            )
+            if change is not None:
+                with move_on_after(SETTLING_S):
+                    await self._parts.settled(change)
             length = {} if result.body else {"Content-Length": "0"}
             return Response(result.body, result.status, {**result.headers, **length})
 
@@ -56,7 +69,8 @@ class ControlPlane:
 
         return refuse
 
-    def _answer(self, operation: Operation, arrival: Arrival, url: str) -> Answer:
+    def _answer(self, operation: Operation, arrival: Arrival, url: str) -> tuple[Answer, int | None]:
+        """The answer, and the number of the change that was committed for it."""
         for _ in range(_ATTEMPTS - 1):
             try:
                 return self._attempt(operation, arrival, url)
@@ -64,7 +78,7 @@ class ControlPlane:
                 continue
         return self._attempt(operation, arrival, url)
 
-    def _attempt(self, operation: Operation, arrival: Arrival, url: str) -> Answer:
+    def _attempt(self, operation: Operation, arrival: Arrival, url: str) -> tuple[Answer, int | None]:
         database = self._parts.database
         with database.reading() if operation.method == "GET" else database.session() as session:
             context = LambdaContext(
@@ -74,4 +88,4 @@ class ControlPlane:
                 base_url=url,
                 parts=self._parts.control,
             )
-            return answer(operation, context, arrival.labels, arrival.query, arrival.body)
+            return answer(operation, context, arrival.labels, arrival.query, arrival.body), announced(session)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import socket
 from collections.abc import Callable
@@ -21,6 +22,8 @@ KEEP_ALIVE_S: Final = 75
 """Longer than clients keep idle connections, so that they close first and never send into a closed one."""
 FINISH_S: Final = 30
 """How long requests in flight may take when the server stops."""
+
+_ABSOLUTE_FORM: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -50,6 +53,11 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._end_head()
+        absolute = _ABSOLUTE_FORM.match(self.url)
+        if absolute is not None:
+            # Whatever Host says (RFC 9112, 3.2.2).
+            self.headers[:] = [header for header in self.headers if header[0] != b"host"]
+            self.headers.append((b"host", absolute[1]))
         super().on_headers_complete()
 
     def _begin_head(self) -> None:

@@ -8,6 +8,7 @@ data only.
 * ``validation_text``     AWS's words for a broken constraint
 * ``arn``                 how names and ARNs are written and read
 * ``addressing``          which function a client means by one
+* ``host_name``           which host and port a URL or a ``Host`` header means
 * ``principal``           who asks
 * ``function``            what the data plane must know of a function: ``FunctionVersion``, ``Alias``, ``FunctionRecord``
 * ``invocation``          one event on its way in, and its result on the way out

@@ -99,6 +99,12 @@ def announce(session: Session, number: int) -> None:
     session.info[_ANNOUNCED] = number
 
 
+def announced(session: Session) -> int | None:
+    """The newest change that the session's unit of work announces; ``None`` when it changes nothing that others follow."""
+    number: int | None = session.info.get(_ANNOUNCED)
+    return number
+
+
 class Database:
     """Units of work on one engine. Safe to use from many threads; a session belongs to the thread that opened it."""
 
@@ -144,7 +150,7 @@ class Database:
         self.engine.dispose()
 
     def _tell(self, session: Session) -> None:
-        number: int | None = session.info.get(_ANNOUNCED)
+        number = announced(session)
         if number is None:
             return
         for listener in self._listeners:

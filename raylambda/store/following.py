@@ -102,8 +102,12 @@ class ChangeFollower:
             await asyncio.gather(self._following, self._living, return_exceptions=True)
 
     async def caught_up(self) -> None:
-        """Return once everything that this process has committed is applied, or the store fails."""
-        while self._applied < self._heard and not self._failing:
+        """Return once everything that this process has committed until now is applied, or the store fails."""
+        await self.settled(self._heard)
+
+    async def settled(self, number: int) -> None:
+        """Return once this change, which this process has committed, is applied, or the store fails."""
+        while self._applied < min(number, self._heard) and not self._failing:
             await self._round.wait()
 
     def describe(self) -> dict[str, object]:

@@ -118,7 +118,8 @@ def test_labels_are_decoded_once_and_after_splitting(open_door: Served) -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/"),
+        ("POST", "/"),
+        ("PUT", "/"),
         ("GET", "/nowhere"),
         ("GET", "/2015-03-31/functions/a/b/c/d"),
         ("GET", "//2015-03-31/functions"),

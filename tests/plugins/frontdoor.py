@@ -1,11 +1,15 @@
-"""A front door for tests: real HTTP on loopback, real SQLite, and a scripted invoker instead of a cluster, to which the function ``nobody`` does not exist."""
+"""A front door for tests: real HTTP on loopback, real SQLite, and a scripted invoker instead of a cluster.
+
+To the invoker the function ``nobody`` does not exist. The front door's name, beside those of loopback, is ``h``.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +21,9 @@ from botocore.config import Config
 from raylambda.frontdoor.app import create_app
 from raylambda.frontdoor.auth.keys import KeyRing
 from raylambda.frontdoor.auth.signature import SignatureCheck
+from raylambda.frontdoor.browser_guard import OwnNames
 from raylambda.frontdoor.code_links import CodeLinks
-from raylambda.frontdoor.front_door import FrontDoorParts
+from raylambda.frontdoor.front_door import FrontDoorParts, Surroundings
 from raylambda.frontdoor.server import make_server
 from raylambda.logs.reader import LogReader
 from raylambda.model.clock import SystemClock
@@ -56,6 +61,10 @@ def no_s3(bucket: str, key: str, version: str | None) -> bytes:
     raise S3Failure("NoSuchBucket", "The specified bucket does not exist")
 
 
+async def settled_at_once(_change: int) -> None:
+    """Whoever follows the changes here (``ActiveAtOnce``) has done so when they are committed."""
+
+
 async def a_status(_principal: Principal, _detail: bool, _function: str | None) -> dict[str, Any]:
     return {"nodes": 1}
 
@@ -71,9 +80,12 @@ def a_front_door(home: Path, **changes: Any) -> FrontDoorParts:
     parts = FrontDoorParts(
         database=database,
         control=replace(control, **own),
+        settled=settled_at_once,
         invoker=ScriptedInvoker(absent={"nobody"}),
         queue=RecordingQueue(),
         authenticator=SignatureCheck(KeyRing([KEY, OTHER_KEY]), clock),
+        own_names=OwnNames(frozenset({"h"})),
+        surroundings=Surroundings("us-east-1"),
         links=links,
         logs=LogReader(home / "logs"),
         status=a_status,
@@ -119,6 +131,19 @@ def serving(door: FrontDoorParts) -> Iterator[Served]:
         server.should_exit = True
         thread.join(30)
         door.database.close()
+
+
+@asynccontextmanager
+async def serving_here(door: FrontDoorParts) -> AsyncIterator[Served]:
+    """The same in the event loop of the test, for parts that live in it; clients that block must work in threads."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = make_server(create_app(door), door.logs.close)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield Served(door, *listener.getsockname())
+    finally:
+        server.should_exit = True
+        await task
 
 
 @pytest.fixture

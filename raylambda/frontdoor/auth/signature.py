@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from time import gmtime, strftime
-from typing import Protocol
+from typing import Final, Protocol
 
 from botocore.auth import SigV4Auth
 
@@ -40,7 +40,13 @@ Confirm = Callable[[str], Principal]
 
 
 class Authenticator(Protocol):
-    """Finds whose request it is, or raises AWS's 403."""
+    """Finds whose request it is, or raises AWS's 403.
+
+    Where it asks for no signature, the browser guard must stand before everything.
+    """
+
+    @property
+    def asks_signature(self) -> bool: ...
 
     def examine(self, request: ReceivedRequest) -> Confirm:
         """Refuse at once what can be refused without the body, so that strangers cannot make us read 70 MB."""
@@ -49,6 +55,8 @@ class Authenticator(Protocol):
 
 class SignatureCheck:
     """Only requests that a key of the ring has signed within the last five minutes."""
+
+    asks_signature: Final = True
 
     def __init__(self, keys: KeyRing, clock: Clock) -> None:
         self._keys = keys
@@ -77,6 +85,8 @@ class SignatureCheck:
 
 class AnyKey:
     """``RAYLAMBDA_AUTH=none``: nothing is checked. A key id of 12 digits is its own account; an unsigned request gets the defaults."""
+
+    asks_signature: Final = False
 
     def __init__(self, account: str, region: str) -> None:
         self._default = Principal(account, region, "")

@@ -167,6 +167,25 @@ async def test_each_one_is_told_once_a_round_and_other_kinds_to_nobody(database:
         assert followed.follower.describe()["applied_change"] == kept(database)[-1]
 
 
+async def test_who_waits_for_a_change_does_not_wait_for_later_ones(database: Database) -> None:
+    create(database, "before")
+    async with following(database) as followed:
+        followed.known.gate.clear()
+        await asyncio.to_thread(create, database, "first")
+        waiting = asyncio.create_task(followed.follower.settled(kept(database)[-1] or 0))
+        up_to_now = asyncio.create_task(followed.follower.caught_up())
+        await followed.known.told.wait()
+        assert not waiting.done()
+        await asyncio.to_thread(create, database, "second")
+        followed.known.gate.set()
+        followed.known.gate.clear()  # the round of "first" ends, the one of "second" does not
+
+        await asyncio.wait_for(asyncio.gather(waiting, up_to_now), 30)
+
+        followed.known.gate.set()
+        assert followed.known.applied[0] == ["first"]
+
+
 async def test_without_news_nobody_waits_and_nothing_is_read(database: Database) -> None:
     create(database, "before")
     async with following(database) as followed:
