@@ -112,7 +112,7 @@ async def test_no_waiter_of_boto3_sleeps(tmp_path: Path, monkeypatch: pytest.Mon
         ("Pending", None),
         ("Active", "InProgress"),
         ("Active", "InProgress"),
-        ("Active", "Successful"),
+        ("Pending", "InProgress"),
         ("Pending", None),
     ]
 
