@@ -174,6 +174,9 @@ class NoFleet:
     def retire(self, key: object, current: object) -> None:
         return None
 
+    def code_came(self, version: object) -> None:
+        return None
+
 
 def test_a_follower_starts_on_an_old_database(old_database: Database) -> None:
     migrate(old_database.engine)
