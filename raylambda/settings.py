@@ -61,6 +61,8 @@ class Settings:
     log_retention_days: float = 14.0
     host_memory_mb: int | None = None
     """Memory slice of one host; ``None``: what the laptop has, 4096 on a cluster."""
+    cache_mb: int = 10_240
+    """What unpacked packages may take of a node's disk; those in use are not counted out."""
     async_retry_waits_s: tuple[float, ...] = (60.0, 120.0)
 
     @classmethod
@@ -89,6 +91,7 @@ class Settings:
             idle_timeout_s=_number(environ, "IDLE_TIMEOUT_S", cls.idle_timeout_s),
             log_retention_days=_number(environ, "LOG_RETENTION_DAYS", cls.log_retention_days),
             host_memory_mb=int(_number(environ, "HOST_MEMORY_MB", 0)) or None,
+            cache_mb=int(_number(environ, "CACHE_MB", cls.cache_mb)),
             async_retry_waits_s=_numbers(environ, "ASYNC_RETRY_WAITS_S", cls.async_retry_waits_s),
             **chosen,
         )

@@ -42,6 +42,14 @@ class StartEnvironment:
 
 
 @dataclass(frozen=True, slots=True)
+class PrepareVersion:
+    """Have the package of ``version`` on the node before its first environment is asked for; ``package`` as in a start."""
+
+    version: FunctionVersion
+    package: list[Any] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentStarted:
     """The environment exists and takes invocations. ``init_ok`` is false when INIT failed: its first invoke inits again."""
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from raylambda.model.environment import EnvironmentStarted, HostEvent, HostFacts, StartEnvironment
+from raylambda.model.environment import (
+    EnvironmentStarted,
+    HostEvent,
+    HostFacts,
+    PrepareVersion,
+    StartEnvironment,
+)
 from raylambda.model.packing import pack_result, unpack_invocation
 from raylambda.node.host import Host
 from raylambda.node.host_parts import HostSettings
@@ -16,6 +22,9 @@ class HostActor:
 
     async def open(self) -> HostFacts:
         return await self._host.open()
+
+    async def prepare(self, order: PrepareVersion) -> None:
+        await self._host.prepare(order)
 
     async def start(self, start: StartEnvironment) -> EnvironmentStarted:
         return await self._host.start(start)

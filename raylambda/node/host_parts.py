@@ -23,7 +23,7 @@ from raylambda.node.runtimes.catalog import Catalog
 from raylambda.node.runtimes.plan import View
 from raylambda.node.sandbox.contract import Sandbox
 from raylambda.node.sandbox.selection import make_sandbox
-from raylambda.node.trees import CodeTrees
+from raylambda.node.trees.code_trees import CodeTrees
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class HostSettings:
     """What a host is made with; it travels to the host's node.
 
     ``state_dir`` is a directory on that node (``~`` is its user's home): unpacked packages below it are shared by its hosts,
-    and what belongs to this host alone is removed when it closes. An empty ``node_id`` is asked of Ray.
+    and what belongs to this host alone is removed when it closes. Packages that nobody uses go when all take more than
+    ``cache_mb``. An empty ``node_id`` is asked of Ray.
     """
 
     host_id: str
@@ -42,6 +43,7 @@ class HostSettings:
     function_env: Mapping[str, str] = field(default_factory=dict)
     runtimes: Mapping[str, str] = field(default_factory=dict)
     node_id: str = ""
+    cache_mb: int = 10_240
     init_timeout_s: float = INIT_TIMEOUT_S
     poll_s: float = 1.5
     batch_s: float = 0.25
@@ -79,7 +81,7 @@ async def gather_parts(settings: HostSettings) -> HostParts:
             settings.isolation, settings.network, settings.egress_allow, folder.path, _cluster_addresses
         ),
         folder=folder,
-        trees=CodeTrees(settings.code_dir),
+        trees=CodeTrees(settings.code_dir, settings.cache_mb << 20),
         catalog=Catalog(settings.runtimes),
         node_id=settings.node_id or ray.get_runtime_context().get_node_id(),
         launching=LaunchSettings(

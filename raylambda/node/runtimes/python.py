@@ -12,6 +12,7 @@ from raylambda.node.runtimes.interpreters import PYTHON_MINORS, Interpreter, Sea
 from raylambda.node.runtimes.plan import (
     EXEC_WRAPPER,
     RUNTIME_TARGET,
+    Compilation,
     Places,
     PlanRequest,
     RuntimePlan,
@@ -43,16 +44,19 @@ def plan(request: PlanRequest) -> RuntimePlan:
     python, version = request.interpreter, request.version
     packages = package_tree(request.packages, python)
     places = Places.of(request, python.prefix, packages)
-    command = (str(python.executable), "-S", f"{places.bootstrap}/python_runtime.py")
+    executable = str(python.executable)
+    command = (executable, "-S", f"{places.bootstrap}/python_runtime.py")
+    compiler = (executable, "-I", "-S", f"{places.bootstrap}/python_compiler.py", places.task)
     mounts = mounts_of(python, python)
     return RuntimePlan(
         mounts=(*mounts, Mount(packages, RUNTIME_TARGET)) if packages else mounts,
-        init_interpreter=str(python.executable),
+        init_interpreter=executable,
         argv=wrapped(command, version.environment),
         forked=not _needs_exec(version.environment, request.code_tree),
         env={**common_env(places), "PYTHONPATH": places.runtime, "LC_CTYPE": "C.UTF-8"},
         reserved={**reserved_env(places, version.runtime), **_with_ray_packages(request, places.runtime)},
         cwd=places.task,
+        compilation=Compilation(python.byte_code, compiler) if python.byte_code else None,
     )
 
 

@@ -32,7 +32,7 @@ from raylambda.node.launch import LaunchSettings
 from raylambda.node.runtimes.catalog import Catalog
 from raylambda.node.runtimes.plan import RuntimePlan, RuntimeUnavailable, View
 from raylambda.node.sandbox.contract import Mount, RuntimeExit, SandboxError
-from raylambda.node.trees import CodeTrees
+from raylambda.node.trees.code_trees import CodeTrees
 from raylambda.testing.clock import ManualClock
 from raylambda.testing.sandbox import (
     FakeRuntime,
