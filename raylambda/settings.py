@@ -62,7 +62,7 @@ class Settings:
     host_memory_mb: int | None = None
     """Memory slice of one host; ``None``: what the laptop has, 4096 on a cluster."""
     cache_mb: int = 10_240
-    """What unpacked packages may take of a node's disk; those in use are not counted out."""
+    """What unpacked packages may take of a node's disk; those used longest ago go, those in use stay."""
     async_retry_waits_s: tuple[float, ...] = (60.0, 120.0)
 
     @classmethod

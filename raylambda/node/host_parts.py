@@ -18,7 +18,7 @@ from raylambda.model.limits import INIT_TIMEOUT_S
 from raylambda.node.environment.timers import LoopTimers, Timers
 from raylambda.node.host_folder import HostFolder
 from raylambda.node.launch import LaunchSettings
-from raylambda.node.runtime_env import runtime_env_packages
+from raylambda.node.runtime_env import compile_packages, runtime_env_packages
 from raylambda.node.runtimes.catalog import Catalog
 from raylambda.node.runtimes.plan import View
 from raylambda.node.sandbox.contract import Sandbox
@@ -76,6 +76,8 @@ class HostParts:
 async def gather_parts(settings: HostSettings) -> HostParts:
     """The real ones, as this node has them; raises ``SandboxError`` when it cannot isolate as asked."""
     folder = await asyncio.to_thread(HostFolder.take, settings.own_dir)
+    packages = runtime_env_packages(sys.path)
+    await asyncio.to_thread(compile_packages, packages)
     return HostParts(
         sandbox=await make_sandbox(
             settings.isolation, settings.network, settings.egress_allow, folder.path, _cluster_addresses
@@ -87,7 +89,7 @@ async def gather_parts(settings: HostSettings) -> HostParts:
         launching=LaunchSettings(
             view=View.PLAIN if settings.isolation == "process" else View.JAIL,
             function_env=settings.function_env,
-            packages=runtime_env_packages(sys.path),
+            packages=packages,
             gpu_ids=tuple(str(number) for number in ray.get_gpu_ids()) if ray.is_initialized() else (),
         ),
     )
