@@ -64,7 +64,9 @@ class Settings:
     """An environment that has served nothing for so long is shut down."""
     log_retention_days: float = 14.0
     cache_mb: int = 10_240
-    """What unpacked code may take on a node, and what the logs of deleted functions may take here."""
+    """What unpacked code may take of a node's disk, and what the logs of deleted functions may take here; what was used
+    longest ago goes, what is in use stays.
+    """
     host_memory_mb: int | None = None
     """Memory slice of one host; ``None``: what the laptop has, 4096 on a cluster."""
     async_retry_waits_s: tuple[float, ...] = (60.0, 120.0)

@@ -79,6 +79,7 @@ def host_settings(settings: Settings, host_id: str) -> HostSettings:
         state_dir=own_node if settings.ray_address is None else Path("~/.cache/raylambda"),
         function_env=settings.function_env,
         runtimes=settings.runtimes,
+        cache_mb=settings.cache_mb,
     )
 
 

@@ -10,7 +10,7 @@ that ended by themselves. Nothing else of the platform is known here: no store, 
     host.py           Host: many environments, by the ids that the fleet chose
      ├── host_parts.py   what a host is made with and stands on; with host_actor.py all that knows Ray
      ├── host_folder.py  the folder that one host alone writes to, and those of hosts that were killed
-     ├── trees.py        the code: each package is unpacked once on a node
+     ├── trees/          the code: each package is unpacked and compiled once on a node, and goes when nobody uses it
      ├── runtimes/       what runs a function version here: languages, interpreters, and what they run in the jail
      ├── launch.py       from a runtime's plan to a jail and a command (pure)
      ├── runtime_env.py  the packages that Ray installed for this host

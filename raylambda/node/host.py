@@ -11,6 +11,7 @@ import os
 import resource
 import socket
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from raylambda.artifacts.archive import ArchiveError
 from raylambda.model.environment import (
@@ -24,6 +25,7 @@ from raylambda.model.environment import (
     StartEnvironment,
     StartRefused,
 )
+from raylambda.model.function import FunctionVersion
 from raylambda.model.invocation import Invocation, InvocationResult
 from raylambda.node.environment.environment import Environment, Job, UnrunnableEnvironment
 from raylambda.node.environment.logging.journal import Journal
@@ -33,9 +35,10 @@ from raylambda.node.environment.variables import with_all_variables
 from raylambda.node.host_parts import HostParts, HostSettings, gather_parts
 from raylambda.node.launch import guest_spec, runtime_command
 from raylambda.node.runtime_env import package_places
-from raylambda.node.runtimes.plan import RuntimeUnavailable
+from raylambda.node.runtimes.plan import RuntimePlan, RuntimeUnavailable, View
 from raylambda.node.sandbox.contract import SandboxError
-from raylambda.node.trees import CodeDamaged
+from raylambda.node.trees.code_trees import CodeDamaged, Hold
+from raylambda.node.trees.compilation import Compiler
 
 
 class Host:
@@ -47,6 +50,7 @@ class Host:
         self._settings = settings
         self._gather = gather
         self._environments: dict[str, Environment | UnrunnableEnvironment] = {}
+        self._holds: dict[str, Hold] = {}
         self._starting: set[str] = set()
         self._unwanted: set[str] = set()
 
@@ -63,6 +67,7 @@ class Host:
         except SandboxError as error:
             raise HostUnfit(str(error)) from error
         self._outbox = Outbox(self._parts.clock, self._settings.poll_s, self._settings.batch_s)
+        self._compiler = Compiler(self._parts.sandbox, self._parts.trees)
         return await self.facts()
 
     async def facts(self) -> HostFacts:
@@ -77,6 +82,20 @@ class Host:
             warnings=isolation.warnings,
             runtimes=runtimes,
         )
+
+    async def prepare(self, order: PrepareVersion) -> None:
+        """Fetch and unpack the package of a version; its byte code follows by itself. Raises ``StartRefused``."""
+        try:
+            hold = await self._hold(order)
+        except (CodeDamaged, ArchiveError, OSError) as error:
+            raise StartRefused(str(error)) from error
+        try:
+            plan, _ = await asyncio.to_thread(self._plan, order.version, hold)
+            self._compiler.begin(hold, order.version, plan)
+        except RuntimeUnavailable:
+            return  # whoever calls the function is told
+        finally:
+            hold.release()
 
     async def start(self, start: StartEnvironment) -> EnvironmentStarted:
         """Start an environment and wait for its INIT; raises ``StartRefused``."""
@@ -93,14 +112,7 @@ class Host:
             self._starting.discard(name)
             self._unwanted.discard(name)
             if name not in self._environments:
-                self._outbox.close_log(name)
-
-    async def prepare(self, order: PrepareVersion) -> None:
-        """Unpack a package before it is called; raises ``StartRefused``."""
-        try:
-            await self._parts.trees.tree(order.version.code_sha256, lambda: _fetch(order))
-        except (CodeDamaged, ArchiveError, OSError) as error:
-            raise StartRefused(str(error)) from error
+                self._let_go(name)
 
     async def invoke(self, environment_id: str, invocation: Invocation) -> InvocationResult:
         """Run one event; raises ``NoSuchEnvironment``, ``EnvironmentBusy`` or ``EnvironmentStopped``."""
@@ -123,7 +135,7 @@ class Host:
         environment = self._environments.pop(environment_id, None)
         if environment is not None:
             await environment.shutdown()
-            self._outbox.close_log(environment_id)
+            self._let_go(environment_id)
 
     async def events(self) -> list[HostEvent]:
         """Wait (seconds at most) for log lines and exits since the last call; for one listener."""
@@ -132,7 +144,9 @@ class Host:
     async def close(self) -> list[HostEvent]:
         """Stop everything and remove what this host alone wrote; returns the events that nobody has read."""
         await asyncio.gather(*map(self.stop, (*self._environments, *self._starting)))
+        await self._compiler.close()
         await self._parts.sandbox.close()
+        await self._parts.trees.close()
         if self._parts.folder is not None:
             await asyncio.to_thread(self._parts.folder.remove)
         return self._outbox.take()
@@ -143,12 +157,10 @@ class Host:
 
     async def _start(self, start: StartEnvironment, log: LogBuffer) -> EnvironmentStarted:
         name, version, parts = start.environment_id, start.version, self._parts
-        tree = await parts.trees.tree(version.code_sha256, lambda: _fetch(start))
+        self._holds[name] = hold = await self._hold(start)
         journal = Journal(version, name, log, parts.clock)
         try:
-            seen, view = with_all_variables(version, parts.launching.function_env), parts.launching.view
-            packages = package_places(parts.launching.packages, view)
-            plan = await asyncio.to_thread(parts.catalog.plan, seen, tree, view, packages)
+            plan, tree = await asyncio.to_thread(self._plan, version, hold)
         except RuntimeUnavailable as absent:
             unrunnable = UnrunnableEnvironment(name, absent, journal)
             self._environments[name] = unrunnable
@@ -164,31 +176,54 @@ class Host:
         )
         self._environments[name] = environment
         try:
-            return await environment.start()
+            started = await environment.start()
         except BaseException:
             self._environments.pop(name, None)
             await environment.shutdown()
             raise
+        if tree == hold.code:
+            self._compiler.begin(hold, version, plan)
+        return started
+
+    async def _hold(self, order: StartEnvironment | PrepareVersion) -> Hold:
+        return await self._parts.trees.hold(order.version.code_sha256, lambda: _fetch(order))
+
+    def _plan(self, version: FunctionVersion, hold: Hold) -> tuple[RuntimePlan, Path]:
+        """How a version starts, and in which tree: that with byte code if there is one. Raises ``RuntimeUnavailable``."""
+        launching, catalog = self._parts.launching, self._parts.catalog
+        seen = with_all_variables(version, launching.function_env)
+        packages = package_places(launching.packages, launching.view)
+        plan = catalog.plan(seen, hold.code, launching.view, packages)
+        tree = hold.compiled(plan.compilation.byte_code.name) if plan.compilation else hold.code
+        if tree == hold.code or not tree.is_dir():
+            return plan, hold.code
+        # Only a plan without a jail knows where the tree is.
+        return plan if launching.view is View.JAIL else catalog.plan(seen, tree, launching.view, packages), tree
+
+    def _let_go(self, environment_id: str) -> None:
+        self._outbox.close_log(environment_id)
+        if hold := self._holds.pop(environment_id, None):
+            hold.release()
 
     def _forget(self, environment_id: str) -> None:
         """It has ended by itself; its jail is being closed already."""
         if self._environments.pop(environment_id, None) is not None:
-            self._outbox.close_log(environment_id)
+            self._let_go(environment_id)
 
     def _gone(self, environment_id: str, reason: str) -> None:
         self._forget(environment_id)
         self._outbox.exited(environment_id, reason)
 
 
-async def _fetch(start: StartEnvironment | PrepareVersion) -> bytes:
+async def _fetch(order: StartEnvironment | PrepareVersion) -> bytes:
     """The code package: bytes, or an awaitable reference to them."""
-    if not start.package:
-        raise StartRefused(f"the package {start.version.code_sha256} is not on this node, and none was sent")
-    package = start.package[0]
+    if not order.package:
+        raise StartRefused(f"the package {order.version.code_sha256} is not on this node, and none was sent")
+    package = order.package[0]
     if isinstance(package, bytes):
         return package
     try:
         data: bytes = await package
     except Exception as error:
-        raise StartRefused(f"the package {start.version.code_sha256} cannot be fetched: {error}") from error
+        raise StartRefused(f"the package {order.version.code_sha256} cannot be fetched: {error}") from error
     return data

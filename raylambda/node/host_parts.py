@@ -18,12 +18,12 @@ from raylambda.model.limits import INIT_TIMEOUT_S
 from raylambda.node.environment.timers import LoopTimers, Timers
 from raylambda.node.host_folder import HostFolder
 from raylambda.node.launch import LaunchSettings
-from raylambda.node.runtime_env import runtime_env_packages
+from raylambda.node.runtime_env import compile_packages, runtime_env_packages
 from raylambda.node.runtimes.catalog import Catalog
 from raylambda.node.runtimes.plan import View
 from raylambda.node.sandbox.contract import Sandbox
 from raylambda.node.sandbox.selection import make_sandbox
-from raylambda.node.trees import CodeTrees
+from raylambda.node.trees.code_trees import CodeTrees
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class HostSettings:
     """What a host is made with; it travels to the host's node.
 
     ``state_dir`` is a directory on that node (``~`` is its user's home): unpacked packages below it are shared by its hosts,
-    and what belongs to this host alone is removed when it closes. An empty ``node_id`` is asked of Ray.
+    and what belongs to this host alone is removed when it closes. Packages that nobody uses go when all take more than
+    ``cache_mb``. An empty ``node_id`` is asked of Ray.
     """
 
     host_id: str
@@ -42,6 +43,7 @@ class HostSettings:
     function_env: Mapping[str, str] = field(default_factory=dict)
     runtimes: Mapping[str, str] = field(default_factory=dict)
     node_id: str = ""
+    cache_mb: int = 10_240
     init_timeout_s: float = INIT_TIMEOUT_S
     poll_s: float = 1.5
     batch_s: float = 0.25
@@ -74,18 +76,20 @@ class HostParts:
 async def gather_parts(settings: HostSettings) -> HostParts:
     """The real ones, as this node has them; raises ``SandboxError`` when it cannot isolate as asked."""
     folder = await asyncio.to_thread(HostFolder.take, settings.own_dir)
+    packages = runtime_env_packages(sys.path)
+    await asyncio.to_thread(compile_packages, packages)
     return HostParts(
         sandbox=await make_sandbox(
             settings.isolation, settings.network, settings.egress_allow, folder.path, _cluster_addresses
         ),
         folder=folder,
-        trees=CodeTrees(settings.code_dir),
+        trees=CodeTrees(settings.code_dir, settings.cache_mb << 20),
         catalog=Catalog(settings.runtimes),
         node_id=settings.node_id or ray.get_runtime_context().get_node_id(),
         launching=LaunchSettings(
             view=View.PLAIN if settings.isolation == "process" else View.JAIL,
             function_env=settings.function_env,
-            packages=runtime_env_packages(sys.path),
+            packages=packages,
             gpu_ids=tuple(str(number) for number in ray.get_gpu_ids()) if ray.is_initialized() else (),
         ),
     )

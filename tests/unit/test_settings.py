@@ -42,6 +42,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
             "RAYLAMBDA_IDLE_TIMEOUT_S": "1.5",
             "RAYLAMBDA_LOG_RETENTION_DAYS": "0.5",
             "RAYLAMBDA_HOST_MEMORY_MB": "2048",
+            "RAYLAMBDA_CACHE_MB": "500",
             "RAYLAMBDA_ASYNC_RETRY_WAITS_S": "1,2.5",
         }
     )
@@ -66,6 +67,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         idle_timeout_s=1.5,
         log_retention_days=0.5,
         host_memory_mb=2048,
+        cache_mb=500,
         async_retry_waits_s=(1.0, 2.5),
     )
 

@@ -12,9 +12,11 @@ Python, command, variables; or ``RuntimeUnavailable`` with what the function's c
     provided.py         provided*, and every name that the operator maps to an executable
     interpreters.py     which Pythons and Node.js this node has, each run once before it counts
     python_packages.py  boto3 for every Python, made at set-up
+    python_bytecode.py  which files of a tree may have byte code, and what is taken of a compiler's
     bootstrap/          what runs in the jail
       init.py              process 1 of every guest: starts, reaps, kills
       python_runtime.py    the loop of Python functions; python_runtime_api.py, _context.py, _errors.py, _json.py, _logs.py
+      python_compiler.py   compiles a code tree, in a jail of its own
       nodejs/              the client of Node.js functions: index.mjs and what it loads
 
 A language more is one file with ``RUNTIMES``, ``NAMES``, ``find_interpreter`` and ``plan``, and one line in ``catalog.py``.

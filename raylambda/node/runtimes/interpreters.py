@@ -6,6 +6,7 @@ surface at the first invoke), and is known from then on by the prefix it really 
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -20,12 +21,26 @@ PYTHON_MINORS = range(8, 15)
 
 _ASK_TIMEOUT_S = 20.0
 _PYTHON_QUESTION = (
-    "import json, os, sys; "
+    "import json, os, sys, _frozen_importlib_external as files; "
     "name = 'bin/python%d.%d' % sys.version_info[:2]; "
     "path = os.path.join(sys.base_prefix, name); "
     "path = path if os.path.exists(path) else sys.executable; "
-    "print(json.dumps([path, sys.base_prefix, list(sys.version_info[:3])]))"
+    "byte_code = [sys.implementation.cache_tag, files.MAGIC_NUMBER.hex()]; "
+    "print(json.dumps([path, sys.base_prefix, list(sys.version_info[:3]), byte_code]))"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ByteCode:
+    """What a Python's byte code has in its file names (``cpython-311``), and its first four bytes."""
+
+    tag: str
+    magic: bytes
+
+    @property
+    def name(self) -> str:
+        """What it is and no other byte code."""
+        return f"{self.tag}-{int.from_bytes(self.magic[:2], 'little')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +50,7 @@ class Interpreter:
     executable: Path
     prefix: Path
     version: tuple[int, ...]
+    byte_code: ByteCode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +81,8 @@ def base_interpreter() -> Interpreter:
     prefix = Path(sys.base_prefix).resolve()
     named = prefix / "bin" / f"python{version[0]}.{version[1]}"
     executable = named if named.exists() else Path(sys.executable).resolve()
-    return Interpreter(executable, prefix, version)
+    tag = sys.implementation.cache_tag
+    return Interpreter(executable, prefix, version, ByteCode(tag, importlib.util.MAGIC_NUMBER) if tag else None)
 
 
 def find_python(version: tuple[int, int], places: SearchPlaces) -> Interpreter | None:
@@ -97,10 +114,11 @@ def ask_python(executable: Path) -> Interpreter | None:
     if text is None:
         return None
     try:
-        path, prefix, version = json.loads(text)
+        path, prefix, version, (tag, magic) = json.loads(text)
     except ValueError:
         return None
-    return Interpreter(_inside(Path(path), Path(prefix)), Path(prefix).resolve(), tuple(version))
+    byte_code = ByteCode(tag, bytes.fromhex(magic)) if tag else None
+    return Interpreter(_inside(Path(path), Path(prefix)), Path(prefix).resolve(), tuple(version), byte_code)
 
 
 def _inside(executable: Path, prefix: Path) -> Path:

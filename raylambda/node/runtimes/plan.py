@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from raylambda.model.function import FunctionVersion
-from raylambda.node.runtimes.interpreters import Interpreter
+from raylambda.node.runtimes.interpreters import ByteCode, Interpreter
 from raylambda.node.sandbox.contract import BOOTSTRAP_SOURCE, BOOTSTRAP_TARGET, OPT_ROOT, TASK_ROOT, Mount
 
 LANGUAGE_TARGET: Final = "/var/lang"
@@ -61,12 +61,22 @@ class PlanRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Compilation:
+    """How the Python of a code tree is compiled to ``byte_code``: ``argv``, as the guest sees it, writes it to its stdout
+    (``python_bytecode.py``). It needs the mounts of its plan.
+    """
+
+    byte_code: ByteCode
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RuntimePlan:
     """How to start one version. ``argv``, ``cwd`` and ``env`` are as the guest sees them, the rest as the node does.
 
     ``env`` may be overridden by the function's own variables, except for the names in ``reserved``, which win:
     ``{**plan.env, **function, **plan.reserved, **platform}``. With ``forked`` the runtime process is a fork of process 1, and
-    ``argv`` is what it would be executed as.
+    ``argv`` is what it would be executed as. ``compilation`` is there for languages that gain by it.
     """
 
     mounts: tuple[Mount, ...]
@@ -76,6 +86,7 @@ class RuntimePlan:
     env: Mapping[str, str]
     reserved: Mapping[str, str] = field(default_factory=dict)
     cwd: str = TASK_ROOT
+    compilation: Compilation | None = None
 
 
 @dataclass(frozen=True, slots=True)

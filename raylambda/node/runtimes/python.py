@@ -12,6 +12,7 @@ from raylambda.node.runtimes.interpreters import PYTHON_MINORS, Interpreter, Sea
 from raylambda.node.runtimes.plan import (
     EXEC_WRAPPER,
     RUNTIME_TARGET,
+    Compilation,
     Places,
     PlanRequest,
     RuntimePlan,
@@ -43,7 +44,9 @@ def plan(request: PlanRequest) -> RuntimePlan:
     python, version = request.interpreter, request.version
     packages = package_tree(request.packages, python)
     places = Places.of(request, python.prefix, packages)
-    command = (places.program(python), "-S", f"{places.bootstrap}/python_runtime.py")
+    program = places.program(python)
+    command = (program, "-S", f"{places.bootstrap}/python_runtime.py")
+    compiler = (program, "-I", "-S", f"{places.bootstrap}/python_compiler.py", places.task)
     mounts = mounts_of(python, python)
     return RuntimePlan(
         mounts=(*mounts, Mount(packages, RUNTIME_TARGET)) if packages else mounts,
@@ -53,6 +56,7 @@ def plan(request: PlanRequest) -> RuntimePlan:
         env={**common_env(places), "PYTHONPATH": places.runtime, "LC_CTYPE": "C.UTF-8"},
         reserved={**reserved_env(places, version.runtime), **_with_ray_packages(request, places.runtime)},
         cwd=places.task,
+        compilation=Compilation(python.byte_code, compiler) if python.byte_code else None,
     )
 
 

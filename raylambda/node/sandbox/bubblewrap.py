@@ -39,7 +39,7 @@ from raylambda.node.sandbox.contract import (
 from raylambda.node.sandbox.guest import launch_guest
 from raylambda.node.sandbox.limits.contract import MEGABYTE, LimitsFactory
 from raylambda.node.sandbox.limits.memory_watch import MemoryWatch
-from raylambda.node.sandbox.network.contract import Network, NetworkSlot, NetworkUnavailable
+from raylambda.node.sandbox.network.contract import Network, NetworkSlot, NetworkUnavailable, NoNetwork
 from raylambda.node.sandbox.process_one import Launch
 
 API_PORT: Final = 9001
@@ -108,21 +108,22 @@ class BubblewrapSandbox:
         return Isolation("jail", (*measures, *self._network.measures(), self._limits.measure), tuple(warnings))
 
     async def launch(self, spec: GuestSpec, output: OutputSink) -> Guest:
+        network = self._network if spec.network else NoNetwork()
         try:
-            slot = await self._network.take()
+            slot = await network.take()
         except NetworkUnavailable as error:
             raise SandboxError(str(error)) from error
         try:
             limits = self._limits.make(spec.environment_id, spec.memory_mb, spec.ephemeral_mb)
             folders = self._etc.folder(slot.files)
         except OSError as error:
-            await self._network.give_back(slot)
+            await network.give_back(slot)
             raise SandboxError(f"the jail cannot be made: {error}") from error
         with _pipe_with(self._filter) as filter_fd:
             launch = Launch(
                 argv=lambda control: self._argv(spec, slot, folders, control, filter_fd),
                 limits=limits,
-                give_back=lambda: self._network.give_back(slot),
+                give_back=lambda: network.give_back(slot),
                 pass_fds=() if filter_fd is None else (filter_fd,),
                 env={"PATH": os.environ.get("PATH", os.defpath)},
             )

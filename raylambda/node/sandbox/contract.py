@@ -55,7 +55,7 @@ class GuestSpec:
 
     ``init_interpreter`` is the Python, as seen on the node, that runs process 1; it lies under one of ``mounts``.
     ``forked``: its runtime processes will be forks of process 1, which so imports the Python runtime while the host is still busy
-    with the jail; without it, at the first command that is ``forked``.
+    with the jail; without it, at the first command that is ``forked``. Without ``network`` it has none, whatever others have.
     """
 
     environment_id: str
@@ -66,6 +66,7 @@ class GuestSpec:
     mounts: Sequence[Mount] = ()
     devices: Sequence[str] = ()
     forked: bool = False
+    network: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from raylambda.model.environment import (
     HostUnfit,
     LogLines,
     NoSuchEnvironment,
+    PrepareVersion,
     StartEnvironment,
     StartRefused,
 )
@@ -30,9 +31,11 @@ from raylambda.node.host_folder import HostFolder
 from raylambda.node.host_parts import HostParts, HostSettings
 from raylambda.node.launch import LaunchSettings
 from raylambda.node.runtimes.catalog import Catalog
-from raylambda.node.runtimes.plan import RuntimePlan, RuntimeUnavailable, View
+from raylambda.node.runtimes.interpreters import ByteCode
+from raylambda.node.runtimes.plan import Compilation, RuntimePlan, RuntimeUnavailable, View
 from raylambda.node.sandbox.contract import Mount, RuntimeExit, SandboxError
-from raylambda.node.trees import CodeTrees
+from raylambda.node.trees.code_trees import CodeTrees
+from raylambda.node.trees.collection import collect
 from raylambda.testing.clock import ManualClock
 from raylambda.testing.sandbox import (
     FakeRuntime,
@@ -53,6 +56,7 @@ pytestmark = pytest.mark.anyio
 
 
 PACKAGE = a_zip({"app.py": "def handler(event, context): return event"})
+BYTE_CODE = ByteCode("fake-1", b"\1\0\r\n")
 NOW = "2027-01-15T08:00:00.000Z"
 """The manual clock's beginning."""
 
@@ -72,7 +76,10 @@ class FakeCatalog(Catalog):
         if version.runtime != OWN_PYTHON:
             raise RuntimeUnavailable("Runtime.Unavailable", f"This node has nothing to run {version.runtime} with.")
         mounts = (Mount(Path("/python"), "/var/lang"),)
-        return RuntimePlan(mounts, "/python/bin/python", ("run",), True, {"PYTHONPATH": "/var/runtime"}, {"R": "1"})
+        reserved = {"R": "1", "LAMBDA_TASK_ROOT": str(code_tree) if view is View.PLAIN else "/var/task"}
+        env = {"PYTHONPATH": "/var/runtime"}
+        compilation = Compilation(BYTE_CODE, ("compile",))
+        return RuntimePlan(mounts, "/python/bin/python", ("run",), True, env, reserved, compilation=compilation)
 
 
 class House:
@@ -468,3 +475,106 @@ async def test_an_environment_that_cannot_run_has_the_same_story_for_people(hous
 
 async def environments(host: Host) -> list[dict[str, Any]]:
     return await host.describe()
+
+
+def a_preparation(package: list[object] | None = None, **version: object) -> PrepareVersion:
+    """To have the package above on the node."""
+    order = an_order(**version)
+    return PrepareVersion(order.version, order.package if package is None else package)
+
+
+async def test_a_prepared_version_starts_without_its_package(house: House) -> None:
+    await house.host.prepare(a_preparation())
+    await house.host.prepare(a_preparation([]))
+
+    started = await house.host.start(replace(an_order(), package=[]))
+
+    assert started.init_ok
+    assert len(house.sandbox.guests) == 1
+
+
+@pytest.mark.parametrize("package", [[], [b"other bytes"]])
+async def test_a_preparation_without_its_package_is_refused(house: House, package: list[object]) -> None:
+    with pytest.raises(StartRefused):
+        await house.host.prepare(a_preparation(package))
+
+
+async def test_a_version_of_a_runtime_that_the_node_lacks_is_unpacked_all_the_same(house: House) -> None:
+    await house.host.prepare(a_preparation(runtime="java21"))
+
+    assert len(list((house.settings.code_dir).glob("*/code/app.py"))) == 1
+
+
+def a_large_package() -> tuple[bytes, str]:
+    """One whose Python is worth compiling."""
+    package = a_zip({"app.py": "def handler(event, context): return event\n" * 200})
+    return package, hashlib.sha256(package).hexdigest()
+
+
+async def test_python_is_compiled_after_the_first_start(house: House) -> None:
+    package, sha256 = a_large_package()
+    await house.host.start(replace(an_order(code_sha256=sha256), package=[package]))
+
+    await reached(lambda: len(house.sandbox.guests) == 2)
+
+    first, compiler = house.sandbox.guests
+    assert first.spec.code_tree == compiler.spec.code_tree == house.settings.code_dir / sha256 / "code"
+    assert not compiler.spec.network
+
+
+async def test_a_preparation_compiles(house: House) -> None:
+    package, sha256 = a_large_package()
+
+    await house.host.prepare(a_preparation([package], code_sha256=sha256))
+
+    await reached(lambda: len(house.sandbox.guests) == 1)
+    assert house.sandbox.guests[0].spec.environment_id.startswith("compile-")
+
+
+@pytest.mark.parametrize("view", [View.JAIL, View.PLAIN])
+async def test_a_start_takes_the_tree_with_byte_code(house: House, view: View) -> None:
+    house.host._parts = replace(house.parts, launching=LaunchSettings(view=view))
+    await house.host.prepare(a_preparation())
+    compiled = house.settings.code_dir / hashlib.sha256(PACKAGE).hexdigest() / BYTE_CODE.name
+    compiled.mkdir()
+
+    await house.host.start(an_order())
+
+    [guest] = house.sandbox.guests
+    assert guest.spec.code_tree == compiled
+    seen = str(compiled) if view is View.PLAIN else "/var/task"
+    assert guest.runtimes[0].command.env["LAMBDA_TASK_ROOT"] == seen
+
+
+async def test_a_tree_is_held_while_environments_have_it(house: House) -> None:
+    sha256, code_dir = hashlib.sha256(PACKAGE).hexdigest(), house.settings.code_dir
+    house.scripts([next_event, respond(b"1"), next_event, loses_jail])
+    await house.host.start(an_order("e1"))
+    await house.host.start(an_order("e2"))
+    await settled(house)
+
+    await house.host.stop("e1")
+    held = collect(code_dir, 0)
+    await house.host.invoke("e2", an_invocation())
+    with pytest.raises(EnvironmentStopped):
+        await house.host.invoke("e2", an_invocation())
+
+    assert (held, collect(code_dir, 0)) == ([], [sha256])
+
+
+@pytest.mark.parametrize("ends", [[loses_jail], None])
+async def test_a_start_that_fails_holds_nothing(house: House, ends: Script | None) -> None:
+    if ends is None:
+        house.sandbox.refuse = "no jail"
+    else:
+        house.scripts(ends)
+
+    with pytest.raises(StartRefused):
+        await house.host.start(an_order())
+
+    assert len(collect(house.settings.code_dir, 0)) == 1
+
+
+async def settled(house: House) -> None:
+    """Nothing is compiled any more."""
+    await reached(lambda: not house.host._compiler._jobs)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
 
-from raylambda.node.runtime_env import package_mounts, package_places, runtime_env_packages
+from raylambda.node.runtime_env import compile_packages, package_mounts, package_places, runtime_env_packages
 from raylambda.node.runtimes.plan import View
 from raylambda.node.sandbox.contract import Mount
 
@@ -30,3 +31,17 @@ def test_a_guest_finds_a_folder_where_it_is_mounted_or_where_it_is(view: View, s
 
     assert package_places(folders, view)[1] == seen
     assert package_mounts(folders)[1] == Mount(Path(UV), "/run/raylambda/packages/1")
+
+
+def test_packages_that_were_installed_without_byte_code_get_it(tmp_path: Path) -> None:
+    (tmp_path / "six.py").write_text("x = 1")
+    (tmp_path / "bad.py").write_text("def f(:")
+
+    compile_packages([tmp_path])
+    compiled = Path(importlib.util.cache_from_source(str(tmp_path / "six.py")))
+    first = compiled.stat()
+    compile_packages([tmp_path])
+
+    assert first.st_mode & 0o444 == 0o444
+    assert compiled.stat().st_mtime_ns == first.st_mtime_ns
+    assert [path.name for path in (tmp_path / "__pycache__").iterdir()] == [compiled.name]

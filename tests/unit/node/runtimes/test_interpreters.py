@@ -25,7 +25,7 @@ def a_python(prefix: Path, version: tuple[int, int, int]) -> Path:
     """Something that answers like a Python of this version, installed at ``prefix``."""
     path = prefix / "bin" / "python{}.{}".format(*version)
     path.parent.mkdir(parents=True, exist_ok=True)
-    answer = json.dumps([str(path), str(prefix), list(version)])
+    answer = json.dumps([str(path), str(prefix), list(version), ["cpython-x", "cb0d0d0a"]])
     path.write_text(f"#!/bin/sh\necho '{answer}'\n")
     path.chmod(0o755)
     return path
