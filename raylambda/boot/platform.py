@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import structlog
+
 from raylambda.boot import BootError
 from raylambda.boot.front_door import authenticator, control_parts
 from raylambda.boot.ray_cluster import ray_hosts
@@ -42,10 +44,14 @@ from raylambda.scheduling.registry import Registry
 from raylambda.settings import Settings
 from raylambda.store.changes import ChangeKind
 from raylambda.store.codestore import LocalCodeStore
+from raylambda.store.collecting import EVERY_S, PackageCollector
 from raylambda.store.engine import Database, migrate, open_engine
 from raylambda.store.errors import SchemaUnknown, StoreUnavailable
 from raylambda.store.following import ChangeFollower
 from raylambda.store.functions import StoredFunctions
+from raylambda.store.uploads import Uploads
+
+_log = structlog.get_logger(__name__)
 
 _DRAIN_S = 10
 _DAY_S = 86_400.0
@@ -73,7 +79,11 @@ async def open_platform(
     async with AsyncExitStack() as stack:
         database = await asyncio.to_thread(open_database, settings)
         stack.callback(database.close)
-        code_store = LocalCodeStore(settings.home / "packages")
+        code_store, uploads = LocalCodeStore(settings.home / "packages"), Uploads(settings.home / "uploads", clock)
+        for store in (code_store, uploads):
+            await asyncio.to_thread(store.tidy)
+        collector = PackageCollector(database, code_store, uploads, clock)
+        await stack.enter_async_context(_in_background(_collect(collector)))
         logs = await stack.enter_async_context(_open_logs(settings, clock))
 
         hosts = HostDirectory()
@@ -91,7 +101,7 @@ async def open_platform(
         links = CodeLinks(link_secret(settings.home), clock)
         front_door = FrontDoorParts(
             database=database,
-            control=control_parts(settings, clock, code_store, links),
+            control=control_parts(settings, clock, code_store, uploads, links),
             invoker=invoker,
             queue=Acceptance(database, clock, dispatcher.wake),
             authenticator=authenticator(settings, clock),
@@ -130,6 +140,16 @@ async def _open_logs(settings: Settings, clock: Clock) -> AsyncIterator[LogReade
             yield logs
     finally:
         logs.close()
+
+
+async def _collect(collector: PackageCollector) -> None:
+    """For ever; a store that does not work now is asked again."""
+    while True:
+        try:
+            await asyncio.to_thread(collector.collect)
+        except (StoreUnavailable, OSError) as error:
+            _log.warning("packages_not_collected", error=str(error))
+        await asyncio.sleep(EVERY_S)
 
 
 @asynccontextmanager
