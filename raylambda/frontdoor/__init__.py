@@ -10,7 +10,7 @@ The way of a request through the files::
       bodies        reading with a limit
     invoke        Invoke and InvokeAsync; ``calls`` has their rules       -> scheduling, queue
     control       the operation table                                     -> services
-    own_paths     health, status and logs; ``code_links`` the downloads of ``Code.Location``
+    own_paths     health, status and logs; ``code_links`` the downloads of ``Code.Location``; ``uploads`` packages
     app           puts the endpoints on their paths; ``front_door`` is all that it stands on; ``openapi`` describes it
 
 What holds everywhere: nothing of a request is believed before its signature is checked; a stranger is refused before his

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
-from raylambda.frontdoor import code_links
+from raylambda.frontdoor import code_links, uploads
 from raylambda.frontdoor.answers import AlwaysAnswer
 from raylambda.frontdoor.arrival import Receiver
 from raylambda.frontdoor.calls import make_trace_id
@@ -19,6 +19,7 @@ from raylambda.frontdoor.invoke import Invocations
 from raylambda.frontdoor.openapi import describe, document_endpoint
 from raylambda.frontdoor.own_paths import OwnPaths
 from raylambda.frontdoor.routing import OperationRoute, PathTemplate, RawRoute
+from raylambda.frontdoor.uploads import PackageUploads
 from raylambda.model.errors import UnknownOperationException
 from raylambda.services.lambda_ import table
 from raylambda.services.lambda_.not_yet import NOT_YET
@@ -61,6 +62,7 @@ def _own_routes(parts: FrontDoorParts, receiver: Receiver) -> list[BaseRoute]:
     return [
         *(RawRoute(method, "/_raylambda/health", own.health) for method in ("GET", "HEAD")),
         *(RawRoute(method, code_links.PATH, download) for method in ("GET", "HEAD")),
+        RawRoute("PUT", uploads.PATH, PackageUploads(parts, receiver).upload),
         RawRoute("GET", "/_raylambda/status", own.status),
         RawRoute("GET", "/_raylambda/functions/{FunctionName}/logs", own.logs),
     ]

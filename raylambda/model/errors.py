@@ -12,6 +12,7 @@
      ├── CodeStorageExceededException            400
      ├── ResourceNotFoundException               404
      ├── CodeSigningConfigNotFoundException      404
+     ├── PackageNotUploadedException             404  (raylambda's own)
      ├── UnknownOperationException               404
      ├── RequestTimeoutException                 408
      ├── ResourceConflictException               409
@@ -118,6 +119,12 @@ class CodeSigningConfigNotFoundException(LambdaError):
 
     status = 404
     message_member = "Message"
+
+
+class PackageNotUploadedException(LambdaError):
+    """A deployment names a package that the account has not sent."""
+
+    status = 404
 
 
 class UnknownOperationException(LambdaError):

@@ -115,16 +115,21 @@ def new_rows(
     return FunctionRow(**key), latest
 
 
+def refuse_without_entry_point(settings: FunctionSettings) -> None:
+    """Raise ``InvalidParameterValueException`` for a new function of which runtime or handler is not known."""
+    if not settings.runtime or not settings.handler:
+        raise InvalidParameterValueException(
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+        )
+
+
 def _refuse_other_kinds(request: CreateFunctionRequest) -> None:
     """Functions are zips for a runtime; there is no code signing configuration yet, so naming one is an error."""
     if request.package_type == "Image" or request.code.image_uri is not None:
         raise InvalidParameterValueException(
             "Container images are not supported by raylambda yet: provide a zip with PackageType Zip."
         )
-    if not request.runtime or not request.handler:
-        raise InvalidParameterValueException(
-            "Runtime and Handler are mandatory parameters for functions created with deployment packages."
-        )
+    refuse_without_entry_point(request)
     arn = request.code_signing_config_arn
     if arn is not None:
         raise CodeSigningConfigNotFoundException(
