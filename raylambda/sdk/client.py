@@ -6,12 +6,14 @@ import base64
 import json
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
 
 from raylambda.sdk.connection import ApiRequest, Connection
+from raylambda.sdk.deployment import Deployment, DeployOptions, deploy
 from raylambda.sdk.signing import Credentials
 from raylambda.sdk.values import (
     DEFAULT_ROLE,
@@ -97,6 +99,10 @@ class Client:
             tags=document.get("Tags", {}),
             reserved_concurrency=document.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
         )
+
+    def deploy(self, folder: Path, options: DeployOptions) -> Deployment:
+        """Package a folder and create the function, or update it, in one step; see ``deployment``."""
+        return deploy(self._connection, folder, options)
 
     def list_functions(self) -> Iterator[FunctionDescription]:
         """All functions of the account and region, page by page."""

@@ -103,7 +103,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str
             continue
         inner = [value for value in (old, new) if value is not _ABSENT]
         if all(isinstance(value, Mapping) for value in inner):
-            yield from differences(*({} if value is _ABSENT else value for value in (old, new)), f"{prefix}{name}.")
+            yield from differences(before.get(name, {}), after.get(name, {}), f"{prefix}{name}.")
         else:
             yield Difference.model_validate(
                 {
