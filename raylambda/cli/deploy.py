@@ -56,7 +56,7 @@ def deploy(
     )
     client = connect()
     with talk.status("Looking ...") as status:
-        tell = dataclasses.replace(options, tell=lambda text: status.update(text))
+        tell = dataclasses.replace(options, tell=status.update)
         done = client.deploy(folder, tell)
         function = client.wait_until_active(done.function.name) if done.changed else done.function
     if as_json:

@@ -54,7 +54,7 @@ def handler_file(folder: Path, entry: EntryPoint) -> Path | None:
     module = entry.handler.rpartition(".")[0]
     if entry.runtime.startswith("python"):
         path = module.replace(".", "/")
-        names = (f"{path}.py", f"{path}/__init__.py")
+        names: tuple[str, ...] = (f"{path}.py", f"{path}/__init__.py")
     elif entry.runtime.startswith("nodejs"):
         names = tuple(f"{module}{ending}" for ending in (".js", ".mjs", ".cjs"))
     else:

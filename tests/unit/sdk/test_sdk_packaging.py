@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import stat
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from raylambda.cli.packaging import EntryPoint, PackagingError, build_package, guess_entry_point
+from raylambda.sdk.entry_points import EntryPoint, check_entry_point, guess_entry_point
+from raylambda.sdk.packaging import PackagingError, built_package, heaviest
 
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -22,6 +24,14 @@ def folder(tmp_path: Path) -> Path:
     made.mkdir()
     (made / "app.py").write_text("def handler(event, context): ...\n")
     return made
+
+
+def build_package(folder: Path, runtime: str, cache: Path) -> bytes:
+    with built_package(folder, runtime, cache) as package:
+        data = package.path.read_bytes()
+        assert (hashlib.sha256(data).hexdigest(), len(data)) == (package.sha256, package.size)
+    assert not package.path.exists()
+    return data
 
 
 def packed(folder: Path) -> zipfile.ZipFile:
@@ -118,11 +128,96 @@ def test_requirements_are_installed_once(folder: Path) -> None:
     (folder / "requirements.txt").write_text("# nothing is asked for\n")
 
     assert "app.py" in packed(folder).namelist()
-    cached = list((folder.parent / "cache").iterdir())
-    (cached[0] / "from_the_cache.py").touch()
+    [cached] = (folder.parent / "cache").iterdir()
+    with zipfile.ZipFile(cached, "a") as dependencies:
+        dependencies.writestr("from_the_cache.py", "")
 
-    assert len(cached) == 1
-    assert "from_the_cache.py" in packed(folder).namelist()
+    assert packed(folder).namelist() == ["from_the_cache.py", "app.py", "requirements.txt"]
+
+
+def test_requirements_that_another_file_holds_count(folder: Path) -> None:
+    (folder / "requirements.txt").write_text("-r more.txt\n")
+    (folder / "more.txt").write_text("# one\n")
+    packed(folder)
+    (folder / "more.txt").write_text("# two\n")
+    packed(folder)
+
+    assert len(list((folder.parent / "cache").iterdir())) == 2
+
+
+def test_a_file_of_the_folder_wins_over_one_of_a_dependency(folder: Path) -> None:
+    (folder / "requirements.txt").write_text("# nothing is asked for\n")
+    packed(folder)
+    [cached] = (folder.parent / "cache").iterdir()
+    with zipfile.ZipFile(cached, "a") as dependencies:
+        dependencies.writestr("app.py", "not this one")
+
+    package = packed(folder)
+
+    assert package.namelist().count("app.py") == 1
+    assert package.read("app.py") == (folder / "app.py").read_bytes()
+
+
+def test_a_folder_that_links_to_itself_is_named(folder: Path) -> None:
+    (folder / "self").symlink_to(folder)
+
+    with pytest.raises(PackagingError, match="self is a link to a folder that it is in"):
+        packed(folder)
+
+
+def test_what_is_too_large_names_the_heaviest(folder: Path) -> None:
+    for name, size in (("torch/lib.so", 200_000_000), ("numpy/core.so", 60_000_000), ("numpy.libs/blas.so", 9_000_000)):
+        (folder / name).parent.mkdir()
+        with (folder / name).open("wb") as file:
+            file.truncate(size)
+
+    with pytest.raises(PackagingError, match=r"the heaviest: torch 200\.0 MB, numpy 69\.0 MB, app\.py"):
+        packed(folder)
+
+
+def test_packages_of_node_are_weighed_one_by_one() -> None:
+    sizes = {"node_modules/@aws/s3/a.js": 5, "node_modules/left/b.js": 7, "node_modules/left/c/d.js": 1, "index.js": 2}
+
+    assert heaviest(sizes) == [("node_modules/left", 8), ("node_modules/@aws/s3", 5), ("index.js", 2)]
+
+
+def test_missing_node_modules_without_a_lock_say_what_to_do(folder: Path) -> None:
+    (folder / "package.json").write_text('{"dependencies": {"left": "1"}}')
+
+    with pytest.raises(PackagingError, match=r"needs left, .* run `npm install`"):
+        build_package(folder, "nodejs22.x", folder.parent / "cache")
+
+    (folder / "node_modules" / "left").mkdir(parents=True)
+    (folder / "node_modules" / "left" / "index.js").touch()
+    build_package(folder, "nodejs22.x", folder.parent / "cache")
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ("def handler(event, context): ...\n", None),
+        ("from elsewhere import handler\n", None),
+        ("from elsewhere import *\n", None),
+        ("if True:\n    handler = print\n", None),
+        ("def other(event, context): ...\n", "defines no handler"),
+        ("def handler(:\n", "does not compile, line 1"),
+        ("\0", "does not compile"),
+    ],
+)
+def test_the_handler_must_be_there_and_compile(folder: Path, source: str, complaint: str | None) -> None:
+    (folder / "app.py").write_text(source)
+
+    if complaint is None:
+        check_entry_point(folder, EntryPoint(PYTHON, "app.handler"))
+    else:
+        with pytest.raises(PackagingError, match=complaint):
+            check_entry_point(folder, EntryPoint(PYTHON, "app.handler"))
+
+
+@pytest.mark.parametrize("entry", [EntryPoint(PYTHON, "other.handler"), EntryPoint("nodejs22.x", "app.handler")])
+def test_a_handler_without_a_file_is_named(folder: Path, entry: EntryPoint) -> None:
+    with pytest.raises(PackagingError, match=f"no file for the handler {entry.handler}"):
+        check_entry_point(folder, entry)
 
 
 def test_requirements_of_another_runtime_are_left_alone(folder: Path) -> None:
