@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -37,7 +38,8 @@ class Client:
     """Calls one endpoint with one key in one region. Safe to use from several threads.
 
     Every method raises ``LambdaApiError`` for an error answer and ``PlatformUnreachable`` when there is no answer. A function
-    is named by its name, partial ARN or ARN. ``ray_options`` has the Ray options of functions.
+    is named by its name, partial ARN or ARN. ``ray_options`` has the Ray options of functions. ``deploy``
+    makes a function of a folder, or its next state, in one step (``deployment``).
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Client:
         credentials = Credentials(access_key_id, secret, session_token)
         self._connection = Connection(endpoint, credentials, region, transport)
         self.ray_options = RayOptionsClient(self._connection)
+        self.deploy: Callable[[Path, DeployOptions], Deployment] = partial(deploy, self._connection)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Client:
@@ -99,10 +102,6 @@ class Client:
             tags=document.get("Tags", {}),
             reserved_concurrency=document.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
         )
-
-    def deploy(self, folder: Path, options: DeployOptions) -> Deployment:
-        """Package a folder and create the function, or update it, in one step; see ``deployment``."""
-        return deploy(self._connection, folder, options)
 
     def list_functions(self) -> Iterator[FunctionDescription]:
         """All functions of the account and region, page by page."""

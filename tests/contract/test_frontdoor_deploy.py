@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +14,9 @@ from typing import Any
 import pytest
 
 from raylambda.sdk import Client, FunctionSettings, LambdaApiError
-from raylambda.sdk.connection import Connection
+from raylambda.sdk.connection import ApiRequest, Connection
 from raylambda.sdk.deployment import Deployment, DeployOptions
-from raylambda.sdk.signing import Credentials
+from raylambda.sdk.signing import Credentials, SignatureV4
 from tests.builders import a_zip
 from tests.plugins.frontdoor import KEY, OTHER_KEY, Served
 from tests.waiting import until
@@ -42,13 +44,23 @@ def options(tmp_path: Path) -> DeployOptions:
     return DeployOptions(cache=tmp_path / "cache")
 
 
+class Requests(list[str]):
+    """What went to the platform (methods with the last part of paths); before number ``interrupted_at`` somebody presses Ctrl-C."""
+
+    interrupted_at: int | None = None
+
+    def append(self, request: str) -> None:
+        if len(self) == self.interrupted_at:
+            raise KeyboardInterrupt
+        super().append(request)
+
+
 @pytest.fixture
-def requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What went to the platform: methods and the last part of paths."""
-    sent: list[str] = []
+def requests(monkeypatch: pytest.MonkeyPatch) -> Requests:
+    sent = Requests()
     json, upload = Connection.json, Connection.upload
 
-    def seen_json(self: Connection, request: Any) -> Any:
+    def seen_json(self: Connection, request: ApiRequest) -> Any:
         sent.append(f"{request.method} {request.path.rpartition('/')[2]}")
         return json(self, request)
 
@@ -80,7 +92,7 @@ def changed(deployment: Deployment) -> dict[str, Any]:
 
 
 def test_a_folder_is_created_then_unchanged_then_updated(
-    client: Client, folder: Path, options: DeployOptions, requests: list[str], front_door: Served
+    client: Client, folder: Path, options: DeployOptions, requests: Requests, front_door: Served
 ) -> None:
     created = client.deploy(folder, options)
     assert (created.created, created.code_changed, created.function.name) == (True, True, "hello")
@@ -119,7 +131,7 @@ def test_what_would_not_pass_changes_nothing_and_sends_no_bytes(
     client: Client,
     folder: Path,
     options: DeployOptions,
-    requests: list[str],
+    requests: Requests,
     front_door: Served,
     tmp_path: Path,
     change: dict[str, Any],
@@ -142,14 +154,8 @@ def test_what_would_not_pass_changes_nothing_and_sends_no_bytes(
 
 @pytest.mark.parametrize("step", range(5))
 @pytest.mark.parametrize("exists", [False, True])
-def test_a_deploy_that_is_interrupted_leaves_the_old_function_or_the_new_one(
-    client: Client,
-    folder: Path,
-    options: DeployOptions,
-    requests: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-    step: int,
-    exists: bool,
+def test_a_deploy_that_is_interrupted_leaves_the_function_as_it_was(
+    client: Client, folder: Path, options: DeployOptions, requests: Requests, step: int, exists: bool
 ) -> None:
     if exists:
         client.deploy(folder, options)
@@ -158,23 +164,10 @@ def test_a_deploy_that_is_interrupted_leaves_the_old_function_or_the_new_one(
     before = [function.document for function in client.list_functions()]
     requests.clear()
 
-    class Interrupting(list[str]):
-        def append(self, request: str) -> None:
-            super().append(request)
-            if len(self) > step:
-                raise KeyboardInterrupt
-
-    with monkeypatch.context():
-        for cell in (Connection.json, Connection.upload):
-            for name, content in zip(cell.__code__.co_freevars, cell.__closure__ or (), strict=True):
-                if name == "sent":
-                    content.cell_contents = Interrupting()
-        with pytest.raises(KeyboardInterrupt):
-            client.deploy(folder, options)
-        for cell in (Connection.json, Connection.upload):
-            for name, content in zip(cell.__code__.co_freevars, cell.__closure__ or (), strict=True):
-                if name == "sent":
-                    content.cell_contents = requests
+    requests.interrupted_at = step
+    with pytest.raises(KeyboardInterrupt):
+        client.deploy(folder, options)
+    requests.interrupted_at = None
 
     assert [function.document for function in client.list_functions()] == before
     assert list(options.cache.glob("package-*")) == []
@@ -185,11 +178,9 @@ def test_another_accounts_package_is_not_there(front_door: Served, tmp_path: Pat
     file, sha256 = a_package_in(tmp_path, a_zip({"app.py": "x = 1\n"}))
     connection_of(front_door).upload(f"/_raylambda/packages/{sha256}", file, sha256)
     theirs = Client(front_door.url, OTHER_KEY.access_key_id, OTHER_KEY.secret, REGION)
-    document = {"CodeSha256": __import__("base64").b64encode(bytes.fromhex(sha256)).decode()}
+    document = {"CodeSha256": base64.b64encode(bytes.fromhex(sha256)).decode()}
     document |= {"Runtime": "python3.11", "Handler": "app.handler"}
-    request = __import__("raylambda.sdk.connection", fromlist=["ApiRequest"]).ApiRequest(
-        "PUT", "/_raylambda/functions/fn/deployment", document=document
-    )
+    request = ApiRequest("PUT", "/_raylambda/functions/fn/deployment", document=document)
 
     with pytest.raises(LambdaApiError) as refused:
         connection_of(front_door, OTHER_KEY).json(request)
@@ -252,9 +243,7 @@ def test_an_upload_that_is_cut_leaves_nothing(front_door: Served, tmp_path: Path
     connection = connection_of(front_door)
     request = connection._http.build_request("PUT", f"/_raylambda/packages/{sha256}", content=b"")
     request.headers["Content-Length"] = "3000000"
-    auth = __import__("raylambda.sdk.signing", fromlist=["SignatureV4"]).SignatureV4(
-        Credentials(KEY.access_key_id, KEY.secret), REGION, __import__("time").time, sha256
-    )
+    auth = SignatureV4(Credentials(KEY.access_key_id, KEY.secret), REGION, time.time, sha256)
     next(auth.sync_auth_flow(request))
     head = f"PUT /_raylambda/packages/{sha256} HTTP/1.1\r\n" + "".join(
         f"{name}: {value}\r\n" for name, value in request.headers.items()
