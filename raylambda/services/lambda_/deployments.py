@@ -140,8 +140,9 @@ def _change(
         *differences(before, configuration),
         *differences(_options(function.ray_options), _options(options), "RayOptions."),
     ]
-    new_code = created or (request.code_sha256 is not None and not _has_code(context, latest, request.code_sha256))
-    if package is not None and new_code:
+    asked = request.code_sha256
+    new_code = created or package is not None or (asked is not None and not _has_code(context, latest, asked))
+    if package is not None:
         refuse_full_storage(context, address, package.size - (0 if created else latest.code_size))
     if not created and (new_code or differing or request.publish):
         refuse_unsettled(latest)
