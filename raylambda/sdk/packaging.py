@@ -28,7 +28,7 @@ _LEFT_OUT: Final = {"__pycache__", ".git", ".venv", ".mypy_cache", ".pytest_cach
 _ZIP_TIME: Final = (2026, 1, 1, 0, 0, 0)
 _FAST: Final = 1
 _NAMED: Final = 5
-_NESTED: Final = re.compile(r"\s*(?:-r|-c|--requirement|--constraint)[\s=]+(\S+)")
+_NESTED: Final = re.compile(r"^[ \t]*(?:-r|-c|--requirement|--constraint)[ \t=]*(\S+)", re.MULTILINE)
 _LOCAL: Final = re.compile(r"^\s*(?:-e|--editable|\.|/|file:)|@\s*file:", re.MULTILINE)
 
 
