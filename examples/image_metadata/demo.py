@@ -75,9 +75,8 @@ def lambda_client(platform: Platform) -> Any:
 
 def deploy(client: Any, cache: Path) -> None:
     """Package with Pillow and register over the AWS API."""
-    with console.status("Packaging the function with Pillow ..."):
-        with built_package(SOURCE, RUNTIME, cache) as built:
-            package = built.path.read_bytes()
+    with console.status("Packaging the function with Pillow ..."), built_package(SOURCE, RUNTIME, cache) as built:
+        package = built.path.read_bytes()
     with console.status("Deploying with boto3 ..."):
         client.create_function(
             FunctionName=FUNCTION,
