@@ -30,7 +30,7 @@ from raylambda.sdk.values import (
 
 _FUNCTIONS: Final = "/2015-03-31/functions"
 _OWN: Final = "/_raylambda"
-_POLL_FIRST_S: Final = 0.05
+_POLL_FIRST_S: Final = 0.01
 _POLL_LAST_S: Final = 1.0
 
 

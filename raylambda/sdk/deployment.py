@@ -56,10 +56,12 @@ def deploy(connection: Connection, folder: Path, options: DeployOptions) -> Depl
     if not folder.is_dir():
         raise PackagingError(f"{folder} is not a folder")
     name = options.name or function_name_of(folder)
-    entry = _entry_point(connection, name, folder, options.settings)
+    found = _found(connection, name)
+    entry = _entry_point(found, folder, options.settings)
     if options.check:
         check_entry_point(folder, entry)
-        _check_runtime(connection, entry.runtime)
+        if found is None or found.runtime != entry.runtime:
+            _check_runtime(connection, entry.runtime)
     options.tell(f"Packaging {folder} ...")
     with built_package(folder, entry.runtime, options.cache) as package:
         document = replace(options.settings, runtime=entry.runtime, handler=entry.handler).members()
@@ -105,17 +107,21 @@ def _put(connection: Connection, request: ApiRequest, package: BuiltPackage, opt
                 raise
 
 
-def _entry_point(connection: Connection, name: str, folder: Path, settings: FunctionSettings) -> EntryPoint:
-    """As given, otherwise as the function has it if the folder still fits, otherwise guessed."""
-    if settings.runtime and settings.handler:
-        return EntryPoint(settings.runtime, settings.handler)
+def _found(connection: Connection, name: str) -> FunctionDescription | None:
+    """The function as it is, ``None`` when there is none."""
+    path = f"/2015-03-31/functions/{quote(name, safe='')}/configuration"
     try:
-        path = f"/2015-03-31/functions/{quote(name, safe='')}/configuration"
-        found = FunctionDescription.of(connection.json(ApiRequest("GET", path)))
+        return FunctionDescription.of(connection.json(ApiRequest("GET", path)))
     except LambdaApiError as error:
         if error.status != 404:
             raise
-        found = None
+        return None
+
+
+def _entry_point(found: FunctionDescription | None, folder: Path, settings: FunctionSettings) -> EntryPoint:
+    """As given, otherwise as the function has it if the folder still fits, otherwise guessed."""
+    if settings.runtime and settings.handler:
+        return EntryPoint(settings.runtime, settings.handler)
     if found is not None:
         entry = EntryPoint(settings.runtime or found.runtime, settings.handler or found.handler)
         if handler_file(folder, entry) is not None:

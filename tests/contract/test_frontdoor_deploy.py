@@ -102,7 +102,7 @@ def test_a_folder_is_created_then_unchanged_then_updated(
     requests.clear()
     unchanged = client.deploy(folder, options)
     assert not unchanged.changed
-    assert "upload" not in requests
+    assert requests == ["GET configuration", "PUT deployment"]
     assert client.get_function("hello").document == before.document
 
     (folder / "app.py").write_text("def handler(event, context): return 2\n")
@@ -164,7 +164,7 @@ def test_a_deploy_that_is_interrupted_leaves_the_function_as_it_was(
     before = [function.document for function in client.list_functions()]
     requests.clear()
 
-    requests.interrupted_at = step
+    requests.interrupted_at = step if not exists or step == 0 else step - 1  # a known runtime is not asked for
     with pytest.raises(KeyboardInterrupt):
         client.deploy(folder, options)
     requests.interrupted_at = None
