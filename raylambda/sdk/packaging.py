@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from raylambda.sdk.values import ClientError
 _LEFT_OUT: Final = {"__pycache__", ".git", ".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".DS_Store"}
 _ZIP_TIME: Final = (2026, 1, 1, 0, 0, 0)
 _FAST: Final = 1
+_TEMPORARY: Final = "package-"
+_LEFT_BEHIND_S: Final = 86_400.0
 _NAMED: Final = 5
 _NESTED: Final = re.compile(r"^[ \t]*(?:-r|-c|--requirement|--constraint)[ \t=]*(\S+)", re.MULTILINE)
 _LOCAL: Final = re.compile(r"^\s*(?:-e|--editable|\.|/|file:)|@\s*file:", re.MULTILINE)
@@ -51,7 +54,10 @@ def built_package(folder: Path, runtime: str, cache: Path) -> Iterator[BuiltPack
     if not folder.is_dir():
         raise PackagingError(f"{folder} is not a folder")
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix="package-") as temporary:
+    for left in cache.glob(f"{_TEMPORARY}*"):  # by a deploy that was killed
+        if time.time() - left.stat().st_mtime > _LEFT_BEHIND_S:
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix=_TEMPORARY) as temporary:
         target = Path(temporary) / "package.zip"
         dependencies = _dependencies(folder, runtime, cache, Path(temporary))
         try:

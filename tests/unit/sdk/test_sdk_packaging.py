@@ -234,3 +234,14 @@ def test_requirements_that_are_not_understood_are_an_error(folder: Path) -> None
     with pytest.raises(PackagingError, match=r"requirements\.txt could not be installed"):
         packed(folder)
     assert list((folder.parent / "cache").iterdir()) == []
+
+
+def test_what_a_killed_deploy_left_is_removed_after_a_day(folder: Path) -> None:
+    old, new = folder.parent / "cache" / "package-old", folder.parent / "cache" / "package-new"
+    for left in (old, new):
+        left.mkdir(parents=True)
+    os.utime(old, (0, 0))
+
+    packed(folder)
+
+    assert (old.exists(), new.exists()) == (False, True)
