@@ -18,8 +18,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from raylambda.cli.packaging import build_package
 from raylambda.sdk import Client, LogQuery
+from raylambda.sdk.packaging import built_package
 from raylambda.testing.platform import Platform, PlatformFailed, running_platform
 
 SOURCE = Path(__file__).parent / "function"
@@ -75,8 +75,8 @@ def lambda_client(platform: Platform) -> Any:
 
 def deploy(client: Any, cache: Path) -> None:
     """Package with Pillow and register over the AWS API."""
-    with console.status("Packaging the function with Pillow ..."):
-        package = build_package(SOURCE, RUNTIME, cache)
+    with console.status("Packaging the function with Pillow ..."), built_package(SOURCE, RUNTIME, cache) as built:
+        package = built.path.read_bytes()
     with console.status("Deploying with boto3 ..."):
         client.create_function(
             FunctionName=FUNCTION,

@@ -1,9 +1,10 @@
 """Deployment packages: look at a zip without unpacking it, and unpack it so that nothing lands outside its tree.
 
-A zip is hostile input. ``inspect_zip`` reads only the central directory, so it is cheap; ``unpack_zip`` makes the same checks
-and counts the bytes that really come out. What both refuse: names that are absolute, climb (``..``) or hold NUL or a backslash;
-entries below a file or below a symbolic link; links that are absolute or climb out of the tree; devices, pipes and sockets;
-encrypted entries and methods other than stored and deflated. A name that comes twice as a file is the last one, as for ``unzip``.
+A zip is hostile input. Both functions count the bytes that really come out of every entry, and refuse one that is not as long
+as it says. What else both refuse: names that are absolute, climb (``..``) or hold NUL or a backslash; more folders or entries
+than anybody needs; entries below a file or below a symbolic link; links that are absolute or climb out of the tree; devices,
+pipes and sockets; encrypted entries and methods other than stored and deflated. A name that comes twice as a file is the last
+one, as for ``unzip``. ``inspect_zip`` keeps nothing of what it unpacks, and takes a file without reading it whole.
 
 A link's target may climb only at its beginning. Its folder is a real folder of the tree (nothing lies below a link), so the
 climbing is counted exactly, and every further step starts inside the tree.
@@ -13,24 +14,30 @@ from __future__ import annotations
 
 import contextlib
 import io
+import mmap
 import os
+import re
 import stat
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from raylambda.model.limits import UNZIPPED_BYTES
 
 MOST_ENTRIES: Final = 100_000
+MOST_FOLDERS_DEEP: Final = 100
 LONGEST_PATH: Final = 2048
 LONGEST_PART: Final = 255
 CHUNK_BYTES: Final = 1 << 18
-_ENTRY_SIGNATURE: Final = b"PK\x01\x02"
+_ENTRY_SIGNATURE: Final = re.compile(rb"PK\x01\x02")
 _LOCAL_SIGNATURE: Final = b"PK\x03\x04"
+_LOCAL_HEADER_BYTES: Final = 30
+_LENGTHS_AT: Final = 26  # of name and extra field, in the local header
 _ENCRYPTED: Final = 0x1
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _BROKEN: Final = (
@@ -51,6 +58,10 @@ class ArchiveError(Exception):
 
 class BadZip(ArchiveError):
     """Not a zip, a broken one, or one that holds what no package may hold."""
+
+
+class ZipTooComplex(BadZip):
+    """More entries, or deeper folders, than a package may have."""
 
 
 class ZipTooLarge(ArchiveError):
@@ -74,10 +85,13 @@ class _Plan:
     folders: set[str] = field(default_factory=set)
 
 
-def inspect_zip(data: bytes) -> ZipFacts:
-    """Check a package by its directory; raises ``BadZip`` or ``ZipTooLarge``."""
-    with _opened(data) as archive:
+def inspect_zip(package: bytes | Path) -> ZipFacts:
+    """Check a package, given by its bytes or as a file; raises ``BadZip`` or ``ZipTooLarge``, and ``OSError`` for the file."""
+    with _opened(package) as (archive, data):
         _plan(archive, data)
+        for entry in archive.infolist():
+            archive.open(entry).close()  # the reader that unpacks compares both headers of an entry
+            _check_content(entry, data)
         return ZipFacts(_declared_bytes(archive), len(archive.infolist()))
 
 
@@ -88,7 +102,7 @@ def unpack_zip(data: bytes, directory: Path) -> None:
     directory holds a part; the caller removes it.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    with _opened(data) as archive:
+    with _opened(data) as (archive, _):
         plan = _plan(archive, data)
         for folder in sorted(plan.folders):
             (directory / folder).mkdir(mode=0o755)
@@ -100,14 +114,20 @@ def unpack_zip(data: bytes, directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def _opened(data: bytes) -> Iterator[zipfile.ZipFile]:
-    if data.count(_ENTRY_SIGNATURE) > MOST_ENTRIES:
-        raise BadZip(f"the package has more than {MOST_ENTRIES} entries")
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            yield archive
-    except _BROKEN as error:
-        raise BadZip(f"not a zip file that can be read: {error}") from error
+def _opened(package: bytes | Path) -> Iterator[tuple[zipfile.ZipFile, bytes | mmap.mmap]]:
+    """The directory of a package, and its bytes to slice; turns whatever a reader of zips raises into ``BadZip``."""
+    with contextlib.ExitStack() as stack:
+        try:
+            if isinstance(package, Path):
+                file: io.BufferedIOBase = stack.enter_context(package.open("rb"))
+                data: bytes | mmap.mmap = stack.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            else:
+                file, data = io.BytesIO(package), package
+            if sum(1 for _ in islice(_ENTRY_SIGNATURE.finditer(data), MOST_ENTRIES + 1)) > MOST_ENTRIES:
+                raise ZipTooComplex(f"the package has too many entries: more than {MOST_ENTRIES}")
+            yield stack.enter_context(zipfile.ZipFile(file)), data
+        except _BROKEN as error:
+            raise BadZip(f"not a zip file that can be read: {error}") from error
 
 
 def _declared_bytes(archive: zipfile.ZipFile) -> int:
@@ -117,7 +137,7 @@ def _declared_bytes(archive: zipfile.ZipFile) -> int:
     return total
 
 
-def _plan(archive: zipfile.ZipFile, data: bytes) -> _Plan:
+def _plan(archive: zipfile.ZipFile, data: bytes | mmap.mmap) -> _Plan:
     _declared_bytes(archive)
     plan = _Plan()
     for entry in archive.infolist():
@@ -126,19 +146,53 @@ def _plan(archive: zipfile.ZipFile, data: bytes) -> _Plan:
     for path in (*plan.files, *plan.links, *list(plan.folders)):
         _add_parents(plan, path)
     for path in plan.folders:
+        if path.count("/") >= MOST_FOLDERS_DEEP:
+            raise ZipTooComplex(f"{path[:80]!r}... in the package is more than {MOST_FOLDERS_DEEP} folders deep")
         _require(path not in plan.files and path not in plan.links, path, "is a folder and something else")
     for path in plan.links:
         _require(path not in plan.files, path, "is a link and a file")
     return plan
 
 
-def _check_readable(entry: zipfile.ZipInfo, data: bytes) -> None:
+def _check_readable(entry: zipfile.ZipInfo, data: bytes | mmap.mmap) -> None:
     name = entry.filename
     _require(not entry.flag_bits & _ENCRYPTED, name, "is encrypted")
     _require(entry.compress_type in _METHODS, name, "is neither stored nor deflated")
     start = entry.header_offset
     _require(start >= 0 and data[start : start + 4] == _LOCAL_SIGNATURE, name, "has no local header")
-    _require(start + entry.compress_size <= len(data), name, "is cut off")
+    _require(start + _LOCAL_HEADER_BYTES + entry.compress_size <= len(data), name, "is cut off")
+
+
+def _check_content(entry: zipfile.ZipInfo, data: bytes | mmap.mmap) -> None:
+    """What comes out of the entry has the length and the checksum that the directory says."""
+    size = checksum = 0
+    for piece in _unpacked(entry, data):
+        size += len(piece)
+        _require(size <= entry.file_size, entry.filename, "is longer than it says")
+        checksum = zlib.crc32(piece, checksum)
+    _require(size == entry.file_size, entry.filename, "is not as long as it says")
+    _require(checksum == entry.CRC, entry.filename, "is damaged")
+
+
+def _unpacked(entry: zipfile.ZipInfo, data: bytes | mmap.mmap) -> Iterator[bytes]:
+    """Everything that comes out of the entry's bytes, in pieces; ``zipfile`` would stop at the length that the directory says."""
+    lengths = struct.unpack_from("<HH", data, entry.header_offset + _LENGTHS_AT)
+    start = entry.header_offset + _LOCAL_HEADER_BYTES + sum(lengths)
+    end = start + entry.compress_size
+    _require(end <= len(data), entry.filename, "is cut off")
+    packed = (data[at : min(at + CHUNK_BYTES, end)] for at in range(start, end, CHUNK_BYTES))
+    if entry.compress_type == zipfile.ZIP_STORED:
+        yield from packed
+        return
+    inflating = zlib.decompressobj(-zlib.MAX_WBITS)
+    for piece in packed:
+        waiting = piece
+        while waiting:
+            _require(not inflating.eof, entry.filename, "has more bytes than belong to it")
+            yield inflating.decompress(waiting, CHUNK_BYTES)
+            waiting = inflating.unconsumed_tail or inflating.unused_data
+    yield inflating.flush()
+    _require(inflating.eof, entry.filename, "is cut off")
 
 
 def _tree_path(entry: zipfile.ZipInfo) -> str:
@@ -183,7 +237,8 @@ def _add_parents(plan: _Plan, path: str) -> None:
     parent = path.rpartition("/")[0]
     while parent and parent not in plan.folders:
         plan.folders.add(parent)
-        _require(len(plan.folders) <= MOST_ENTRIES, path, "is one of too many folders")
+        if len(plan.folders) > MOST_ENTRIES:
+            raise ZipTooComplex(f"the package has too many folders: more than {MOST_ENTRIES}")
         parent = parent.rpartition("/")[0]
 
 

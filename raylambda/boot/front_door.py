@@ -12,6 +12,7 @@ from raylambda.services.lambda_.context import ControlParts
 from raylambda.services.lambda_.s3_source import S3Source
 from raylambda.settings import AccessKey, Settings
 from raylambda.store.codestore import CodeStore
+from raylambda.store.uploads import Uploads
 
 
 def authenticator(settings: Settings, clock: Clock) -> Authenticator:
@@ -35,10 +36,13 @@ def own_key(settings: Settings) -> AccessKey:
     return settings.access_keys[0] if settings.access_keys else root_key(settings.home, settings.account_id)
 
 
-def control_parts(settings: Settings, clock: Clock, code_store: CodeStore, links: CodeLinks) -> ControlParts:
+def control_parts(
+    settings: Settings, clock: Clock, code_store: CodeStore, uploads: Uploads, links: CodeLinks
+) -> ControlParts:
     """What the operations of Lambda's control plane work with, beside the database."""
     return ControlParts(
         code_store=code_store,
+        uploads=uploads,
         fetch_s3=S3Source(settings.region, clock),
         code_location=links.location,
         concurrency_limit=settings.concurrency,

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import structlog
+
 from raylambda.boot import BootError
 from raylambda.boot.front_door import authenticator, control_parts, own_names
 from raylambda.boot.ray_cluster import ray_hosts
@@ -44,10 +46,14 @@ from raylambda.scheduling.registry import Registry
 from raylambda.settings import Settings
 from raylambda.store.changes import ChangeKind
 from raylambda.store.codestore import LocalCodeStore
+from raylambda.store.collecting import EVERY_S, PackageCollector
 from raylambda.store.engine import Database, migrate, open_engine
 from raylambda.store.errors import SchemaUnknown, StoreUnavailable
 from raylambda.store.following import ChangeFollower
 from raylambda.store.functions import StoredFunctions
+from raylambda.store.uploads import Uploads
+
+_log = structlog.get_logger(__name__)
 
 _DRAIN_S = 10
 _HOUR_S = 3_600.0
@@ -81,9 +87,14 @@ async def open_platform(
     async with AsyncExitStack() as stack:
         database = await asyncio.to_thread(open_database, settings)
         stack.callback(database.close)
-        code_store = LocalCodeStore(settings.home / "packages")
+        code_store, uploads = LocalCodeStore(settings.home / "packages"), Uploads(settings.home / "uploads", clock)
+        for store in (code_store, uploads):
+            await asyncio.to_thread(store.tidy)
+        collector = PackageCollector(database, code_store, uploads, clock)
+        await stack.enter_async_context(_in_background(_collect(collector)))
         logs = LogReader(settings.home / "logs")
         stack.callback(logs.close)
+
         hosts = HostDirectory()
         log_writer = LogWriter(settings.home / "logs", clock, logs.wake)
         keeper = HostKeeper(cluster or ray_hosts(settings), hosts, partial(HostListener, log_writer.append))
@@ -100,7 +111,7 @@ async def open_platform(
         links = CodeLinks(link_secret(settings.home), clock)
         front_door = FrontDoorParts(
             database=database,
-            control=control_parts(settings, clock, code_store, links),
+            control=control_parts(settings, clock, code_store, uploads, links),
             settled=follower.settled,
             invoker=invoker,
             queue=Acceptance(database, clock, dispatcher.wake),
@@ -137,6 +148,16 @@ async def _tidy_logs(settings: Settings, clock: Clock, registry: Registry) -> No
         await asyncio.to_thread(expire_logs, root, clock.now() - settings.log_retention_days * _DAY_S)
         await asyncio.to_thread(collect_groups, root, in_use, settings.cache_mb * _MIB, clock.now())
         await asyncio.sleep(_HOUR_S)
+
+
+async def _collect(collector: PackageCollector) -> None:
+    """For ever; a store that does not work now is asked again."""
+    while True:
+        try:
+            await asyncio.to_thread(collector.collect)
+        except (StoreUnavailable, OSError) as error:
+            _log.warning("packages_not_collected", error=str(error))
+        await asyncio.sleep(EVERY_S)
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """The command line: `raylambda up | env | deploy | invoke | list | get | delete | logs | status`.
 
-Each command is one short function in the file of its subject (``platform``, ``functions``, ``logs``, ``status``); ``app`` puts
-them together, ``output`` prints, ``packaging`` makes a package of a folder, ``connection`` knows where the platform is.
+Each command is one short function in the file of its subject (``platform``, ``deploy``, ``functions``, ``logs``, ``status``); ``app`` puts
+them together, ``output`` prints, ``connection`` knows where the platform is.
 Everything that talks to a platform goes through ``raylambda.sdk.Client``. Commands import what they need when they run: `raylambda env` must not wait
 for Ray.
 

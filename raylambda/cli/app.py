@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from raylambda import __version__
-from raylambda.cli import functions, logs, platform, status
+from raylambda.cli import deploy, functions, logs, platform, status
 from raylambda.cli.output import show_error
-from raylambda.cli.packaging import PackagingError
 from raylambda.home import HomeUnusable, NoPlatform
 from raylambda.sdk import ClientError, PlatformUnreachable
 from raylambda.settings import SettingsError
@@ -41,7 +40,7 @@ def about(
 
 app.command()(platform.up)
 app.command()(platform.env)
-app.command()(functions.deploy)
+app.command()(deploy.deploy)
 app.command()(functions.invoke)
 app.command(name="list")(functions.list_functions)
 app.command()(functions.get)
@@ -56,7 +55,7 @@ def main() -> None:
         app()
     except PlatformUnreachable as error:
         show_error(f"{error}; is a platform running? `raylambda up` starts one")
-    except (ClientError, HomeUnusable, NoPlatform, PackagingError, SettingsError, platform.CannotStart) as error:
+    except (ClientError, HomeUnusable, NoPlatform, SettingsError, platform.CannotStart) as error:
         show_error(str(error))
     except KeyboardInterrupt:
         sys.exit(130)

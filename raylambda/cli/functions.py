@@ -1,115 +1,18 @@
-"""`deploy`, `invoke`, `list`, `get` and `delete`: functions."""
+"""`invoke`, `list`, `get` and `delete`: functions."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import os
-import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from raylambda.cli.connection import connect
 from raylambda.cli.output import data, progress, show_error, show_json, show_table, size_text, talk
-from raylambda.cli.packaging import PackagingError, build_package, guess_entry_point
-from raylambda.sdk import Client, FunctionSettings, LambdaApiError
-from raylambda.settings import Settings
+from raylambda.sdk.packaging import PackagingError
 
 Name = Annotated[str, typer.Argument(help="The function's name or ARN.")]
-
-
-def deploy(
-    folder: Annotated[Path, typer.Argument(help="Code, and perhaps a requirements.txt.", metavar="DIR")],
-    *,
-    name: Annotated[str | None, typer.Option(help="The function; without it, the folder's name.")] = None,
-    runtime: Annotated[
-        str | None, typer.Option(help="For example python3.11; without it, guessed from the files.")
-    ] = None,
-    handler: Annotated[
-        str | None, typer.Option(help="For example app.handler; without it, guessed from the files.")
-    ] = None,
-    memory: Annotated[int | None, typer.Option(help="Memory in MB.")] = None,
-    timeout: Annotated[int | None, typer.Option(help="Time limit in seconds.")] = None,
-    env: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE; may be given several times. Replaces what was there.")
-    ] = None,
-    ray_options: Annotated[
-        Path | None, typer.Option(help="A JSON file: runtime_env, num_gpus, resources, label_selector.")
-    ] = None,
-    publish: Annotated[bool, typer.Option("--publish", help="Publish a version of it.")] = False,
-) -> None:
-    """Package a folder and create the function, or update it when it exists."""
-    settings = _settings(folder, runtime, handler)
-    settings = dataclasses.replace(settings, memory_mb=memory, timeout_s=timeout, environment=_variables(env))
-    options = _read_options(ray_options)
-    function = name or _name_of(folder)
-    client = connect()
-    with progress(f"Packaging {folder} ..."):
-        package = build_package(folder, settings.runtime or "", Settings.from_environ(os.environ).home / "dependencies")
-    with progress(f"Deploying {function} ({size_text(len(package))}) ..."):
-        done = _create_or_update(client, function, package, settings)
-        if options is not None:
-            client.ray_options.put(function, options)
-        found = client.wait_until_active(function)
-        version = client.publish_version(function).version if publish else None
-    size = size_text(len(package))
-    talk.print(f"{done} {found.arn} ({found.runtime}, {size}){f', version {version}' if version else ''}", markup=False)
-    talk.print(f"invoke it: raylambda invoke {function} --payload '{{}}' --tail", markup=False, style="dim")
-
-
-def _settings(folder: Path, runtime: str | None, handler: str | None) -> FunctionSettings:
-    if runtime is None or handler is None:
-        if not folder.is_dir():
-            raise PackagingError(f"{folder} is not a folder")
-        guessed = guess_entry_point(folder)
-        runtime, handler = runtime or guessed.runtime, handler or guessed.handler
-    return FunctionSettings(runtime=runtime, handler=handler)
-
-
-def _name_of(folder: Path) -> str:
-    name = re.sub(r"[^A-Za-z0-9-_]+", "-", folder.resolve().name).strip("-")[:64]
-    if not name:
-        raise PackagingError(f"{folder} gives no function name: use --name")
-    return name
-
-
-def _variables(pairs: list[str] | None) -> dict[str, str] | None:
-    if not pairs:
-        return None
-    for pair in pairs:
-        if "=" not in pair:
-            raise typer.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--env")
-    return dict(pair.split("=", 1) for pair in pairs)
-
-
-def _read_options(path: Path | None) -> dict[str, Any] | None:
-    if path is None:
-        return None
-    try:
-        options = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise PackagingError(f"the Ray options in {path} cannot be read: {error}") from error
-    if not isinstance(options, dict):
-        raise PackagingError(f"the Ray options in {path} are not a JSON object")
-    return options
-
-
-def _create_or_update(client: Client, name: str, package: bytes, settings: FunctionSettings) -> str:
-    try:
-        client.get_function(name)
-    except LambdaApiError as error:
-        if error.status != 404:
-            raise
-        client.create_function(name, package, settings)
-        return "Created"
-    client.wait_until_active(name)
-    client.update_function_code(name, package)
-    client.wait_until_active(name)
-    client.update_function_configuration(name, settings)
-    return "Updated"
 
 
 def invoke(

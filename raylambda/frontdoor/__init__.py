@@ -12,7 +12,7 @@ The way of a request through the files::
     invoke          Invoke and InvokeAsync; ``calls`` has their rules       -> scheduling, queue
                     (refused_json/: what AWS says of a payload that is no JSON)
     control         the operation table                                     -> services
-    own_paths       health, status and logs; ``code_links`` the downloads of ``Code.Location``; ``page`` what a browser shows
+    own_paths       health, status and logs; ``code_links`` the downloads of ``Code.Location``; ``uploads`` packages; ``page`` what a browser shows
     other_services  none of these paths: another service of AWS is told, in its own protocol, where to send it
     app             puts the endpoints on their paths; ``front_door`` is all that it stands on; ``openapi`` describes it
 

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
-from raylambda.frontdoor import code_links
+from raylambda.frontdoor import code_links, uploads
 from raylambda.frontdoor.answers import AlwaysAnswer
 from raylambda.frontdoor.arrival import Receiver
 from raylambda.frontdoor.browser_guard import BrowserGuard
@@ -20,6 +20,7 @@ from raylambda.frontdoor.other_services import answer_to_other_service
 from raylambda.frontdoor.own_paths import OwnPaths
 from raylambda.frontdoor.page import StartPage
 from raylambda.frontdoor.routing import OperationRoute, PathTemplate, RawRoute
+from raylambda.frontdoor.uploads import PackageUploads
 from raylambda.model.errors import UnknownOperationException
 from raylambda.services.lambda_ import table
 from raylambda.services.lambda_.not_yet import NOT_YET
@@ -65,6 +66,7 @@ def _own_routes(parts: FrontDoorParts, receiver: Receiver) -> list[BaseRoute]:
         *(RawRoute(method, "/", StartPage(parts).show) for method in ("GET", "HEAD")),
         *(RawRoute(method, "/_raylambda/health", own.health) for method in ("GET", "HEAD")),
         *(RawRoute(method, code_links.PATH, download) for method in ("GET", "HEAD")),
+        RawRoute("PUT", uploads.PATH, PackageUploads(parts, receiver).upload),
         RawRoute("GET", "/_raylambda/status", own.status),
         RawRoute("GET", "/_raylambda/functions/{FunctionName}/logs", own.logs),
     ]

@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from raylambda.frontdoor.answers import REQUEST_ID
 from raylambda.frontdoor.auth.credential import ReceivedRequest
-from raylambda.frontdoor.auth.signature import Authenticator
+from raylambda.frontdoor.auth.signature import Authenticator, Confirm
 from raylambda.frontdoor.bodies import BodyLimit, read_body
 from raylambda.frontdoor.routing import parse_query
 from raylambda.model.errors import RequestEntityTooLargeException
@@ -43,14 +43,23 @@ class Receiver:
     async def receive(self, request: Request, limit: BodyLimit) -> Arrival:
         """Raises the limit's error, AWS's 403s, and ``ClientDisconnect``."""
         scope = request.scope
+        confirm, headers, query = self._examine(request)
+        body = await read_body(request.receive, headers.get("content-length"), limit)
+        principal = confirm(body.sha256)
+        return Arrival(scope[REQUEST_ID], principal, scope["path_params"], query, headers, body.data)
+
+    def admit(self, request: Request, body_sha256: str) -> Principal:
+        """Whose request it is, before its body is read: for one that says itself which digest the body is going to have."""
+        confirm, _, _ = self._examine(request)
+        return confirm(body_sha256)
+
+    def _examine(self, request: Request) -> tuple[Confirm, Mapping[str, str], Mapping[str, Sequence[str]]]:
+        """The other half of the authentication, headers and query."""
+        scope = request.scope
         headers = [(name.decode("latin-1"), _text(value)) for name, value in scope["headers"]]
-        by_name = dict(reversed(headers))
         query = parse_query(scope["query_string"])
         received = ReceivedRequest(scope["method"], scope["raw_path"].decode("latin-1"), headers, query)
-        confirm = self._authenticator.examine(received)
-        body = await read_body(request.receive, by_name.get("content-length"), limit)
-        principal = confirm(body.sha256)
-        return Arrival(scope[REQUEST_ID], principal, scope["path_params"], query, by_name, body.data)
+        return self._authenticator.examine(received), dict(reversed(headers)), query
 
 
 def operation_limit(operation: str) -> BodyLimit:

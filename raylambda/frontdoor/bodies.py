@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect
@@ -37,11 +37,19 @@ class BodyLimit:
 
 async def read_body(receive: Receive, content_length: str | None, limit: BodyLimit) -> Body:
     """Read the whole body; raises the limit's error while reading, ``ClientDisconnect`` when the peer goes away."""
+    digest = hashlib.sha256()
+    chunks: list[bytes] = []
+    async for chunk in body_chunks(receive, content_length, limit):
+        digest.update(chunk)
+        chunks.append(chunk)
+    return Body(b"".join(chunks), digest.hexdigest())
+
+
+async def body_chunks(receive: Receive, content_length: str | None, limit: BodyLimit) -> AsyncIterator[bytes]:
+    """The body as it arrives, for those that must not be in memory whole; raises as ``read_body`` does."""
     declared = int(content_length) if content_length is not None and _SIZE.fullmatch(content_length) else 0
     if declared > limit.size:
         raise limit.refuse(declared)
-    digest = hashlib.sha256()
-    chunks: list[bytes] = []
     size = 0
     more = True
     while more:
@@ -51,9 +59,7 @@ async def read_body(receive: Receive, content_length: str | None, limit: BodyLim
         size += len(chunk)
         if size > limit.size:
             raise limit.refuse(size)
-        digest.update(chunk)
-        chunks.append(chunk)
-    return Body(b"".join(chunks), digest.hexdigest())
+        yield chunk
 
 
 async def _next_message(receive: Receive) -> Message:

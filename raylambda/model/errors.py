@@ -13,6 +13,7 @@
      ├── ResourceNotFoundException               404
      ├── CodeSigningConfigNotFoundException      404
      ├── ProvisionedConcurrencyConfigNotFoundException   404
+     ├── PackageNotUploadedException             404  (raylambda's own)
      ├── UnknownOperationException               404
      ├── RequestTimeoutException                 408
      ├── ResourceConflictException               409
@@ -123,6 +124,12 @@ class CodeSigningConfigNotFoundException(LambdaError):
 
 class ProvisionedConcurrencyConfigNotFoundException(LambdaError):
     """The version or alias has no provisioned concurrency."""
+
+    status = 404
+
+
+class PackageNotUploadedException(LambdaError):
+    """A deployment names a package that the account has not sent."""
 
     status = 404
 

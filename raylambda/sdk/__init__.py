@@ -8,6 +8,7 @@ does not know; for the rest of Lambda's API use boto3, which works against the s
 * ``values``      what they take and give back, and the errors
 * ``connection``  one endpoint: requests out, answers in, error answers as exceptions
 * ``signing``     the signer, as an ``httpx.Auth``
+* ``deployment``  a folder becomes a function in one step; ``packaging`` makes its zip, ``entry_points`` finds its handler
 
 It imports nothing of raylambda but ``model``, so that it starts fast.
 """

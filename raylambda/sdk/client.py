@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
 
 from raylambda.sdk.connection import ApiRequest, Connection
+from raylambda.sdk.deployment import Deployment, DeployOptions, deploy
 from raylambda.sdk.signing import Credentials
 from raylambda.sdk.values import (
     DEFAULT_ROLE,
@@ -27,7 +30,7 @@ from raylambda.sdk.values import (
 
 _FUNCTIONS: Final = "/2015-03-31/functions"
 _OWN: Final = "/_raylambda"
-_POLL_FIRST_S: Final = 0.05
+_POLL_FIRST_S: Final = 0.01
 _POLL_LAST_S: Final = 1.0
 
 
@@ -35,7 +38,8 @@ class Client:
     """Calls one endpoint with one key in one region. Safe to use from several threads.
 
     Every method raises ``LambdaApiError`` for an error answer and ``PlatformUnreachable`` when there is no answer. A function
-    is named by its name, partial ARN or ARN. ``ray_options`` has the Ray options of functions.
+    is named by its name, partial ARN or ARN. ``ray_options`` has the Ray options of functions. ``deploy``
+    makes a function of a folder, or its next state, in one step (``deployment``).
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Client:
         credentials = Credentials(access_key_id, secret, session_token)
         self._connection = Connection(endpoint, credentials, region, transport)
         self.ray_options = RayOptionsClient(self._connection)
+        self.deploy: Callable[[Path, DeployOptions], Deployment] = partial(deploy, self._connection)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Client:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -37,6 +38,7 @@ class Connection:
         self, endpoint: str, credentials: Credentials, region: str, transport: httpx.BaseTransport | None = None
     ) -> None:
         self._endpoint = endpoint
+        self._credentials, self._region = credentials, region
         auth = SignatureV4(credentials, region, time.time)
         self._http = httpx.Client(base_url=endpoint, auth=auth, timeout=_TIMEOUT, transport=transport, trust_env=False)
 
@@ -54,6 +56,18 @@ class Connection:
         response = self.send(request)
         document: dict[str, Any] = response.json() if response.content else {}
         return document
+
+    def upload(self, path: str, file: Path, sha256: str) -> None:
+        """PUT a file that has this digest (hex), without reading it whole; raises as ``send`` does."""
+        auth = SignatureV4(self._credentials, self._region, time.time, sha256)
+        headers = {"Content-Length": str(file.stat().st_size)}
+        with file.open("rb") as body:
+            try:
+                response = self._http.put(path, content=body, headers=headers, auth=auth, timeout=_TIMEOUT)
+            except httpx.TransportError as error:
+                raise self._unreachable(error) from error
+        if response.is_error:
+            raise _api_error(response)
 
     def lines(self, request: ApiRequest) -> Iterator[str]:
         """The lines of an answer, as they come; it may never end."""
@@ -88,8 +102,10 @@ class Connection:
             finally:
                 response.close()
         except httpx.TransportError as error:
-            reason = str(error) or type(error).__name__
-            raise PlatformUnreachable(f"no answer from {self._endpoint}: {reason}") from error
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: httpx.TransportError) -> PlatformUnreachable:
+        return PlatformUnreachable(f"no answer from {self._endpoint}: {str(error) or type(error).__name__}")
 
 
 def _api_error(response: httpx.Response) -> LambdaApiError:

@@ -27,11 +27,16 @@ class Credentials:
 
 
 class SignatureV4(httpx.Auth):
-    """Signs each request for ``lambda`` in ``region``; ``now`` gives epoch seconds."""
+    """Signs each request for ``lambda`` in ``region``; ``now`` gives epoch seconds.
 
-    requires_request_body = True
+    A body whose ``payload_sha256`` (hex) is known is not read to be signed, and may so be a stream.
+    """
 
-    def __init__(self, credentials: Credentials, region: str, now: Callable[[], float]) -> None:
+    def __init__(
+        self, credentials: Credentials, region: str, now: Callable[[], float], payload_sha256: str | None = None
+    ) -> None:
+        self.requires_request_body = payload_sha256 is None
+        self._payload_sha256 = payload_sha256
         self._credentials = credentials
         self._region = region
         self._now = now
@@ -39,6 +44,8 @@ class SignatureV4(httpx.Auth):
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         timestamp = strftime("%Y%m%dT%H%M%SZ", gmtime(self._now()))
         request.headers["X-Amz-Date"] = timestamp
+        if self._payload_sha256 is not None:
+            request.headers["X-Amz-Content-SHA256"] = self._payload_sha256
         if self._credentials.token is not None:
             request.headers["X-Amz-Security-Token"] = self._credentials.token
         request.headers["Authorization"] = self._authorization(request, timestamp)
@@ -47,7 +54,8 @@ class SignatureV4(httpx.Auth):
     def _authorization(self, request: httpx.Request, timestamp: str) -> str:
         scope = f"{timestamp[:8]}/{self._region}/lambda/aws4_request"
         headers = _headers_to_sign(request)
-        digest = hashlib.sha256(_canonical_request(request, headers).encode()).hexdigest()
+        payload_sha256 = self._payload_sha256 or hashlib.sha256(request.content).hexdigest()
+        digest = hashlib.sha256(_canonical_request(request, headers, payload_sha256).encode()).hexdigest()
         text = "\n".join((ALGORITHM, timestamp, scope, digest))
         key = f"AWS4{self._credentials.secret}".encode()
         for part in scope.split("/"):
@@ -64,7 +72,7 @@ def _headers_to_sign(request: httpx.Request) -> dict[str, str]:
     return {name: " ".join(signed[name].split()) for name in sorted(signed)}
 
 
-def _canonical_request(request: httpx.Request, headers: dict[str, str]) -> str:
+def _canonical_request(request: httpx.Request, headers: dict[str, str], payload_sha256: str) -> str:
     path, _, query = request.url.raw_path.decode("ascii").partition("?")
     pairs = sorted((quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in parse_qsl(query, True))
     return "\n".join(
@@ -74,6 +82,6 @@ def _canonical_request(request: httpx.Request, headers: dict[str, str]) -> str:
             "&".join(f"{name}={value}" for name, value in pairs),
             "".join(f"{name}:{value}\n" for name, value in headers.items()),
             ";".join(headers),
-            hashlib.sha256(request.content).hexdigest(),
+            payload_sha256,
         )
     )

@@ -9,6 +9,8 @@
 * ``events``        accept, claim, defer and settle asynchronous events
 * ``group_writer``  many small units of work in one commit
 * ``codestore``     packages by SHA-256, verified when read
+* ``uploads``       packages on their way: sent by an account, and not yet a function's
+* ``collecting``    packages that no version needs any more are removed
 * ``errors``        ``StoreUnavailable`` and its kin: what everybody above may have to expect
 
 There are three kinds of units of work. *Exclusive* ones (``Database.session``) run one after the other on both databases:

@@ -1,7 +1,8 @@
 """Deployment packages by content: what is put in comes out unchanged, or not at all.
 
 Promises of every implementation: ``put`` returns when the package would survive a crash; putting the same bytes again is
-harmless and mends a damaged copy; ``get`` never returns bytes of another digest; both are safe from many threads and processes.
+harmless and mends a damaged copy; ``get`` never returns bytes of another digest; all are safe from many threads and processes.
+What nobody needs any more is for ``collecting`` to say.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
 from raylambda.store.errors import StoreUnavailable
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_INCOMING: Final = ".incoming-"
 
 
 class CodeMissing(Exception):
@@ -33,8 +37,24 @@ class CodeStore(Protocol):
         """Keep ``data`` and return its digest; raises ``StoreUnavailable``."""
         ...
 
+    def adopt(self, file: Path, sha256: str) -> None:
+        """Keep the package that is in ``file``, which has this digest and is on the disk; raises ``StoreUnavailable``."""
+        ...
+
     def get(self, sha256: str) -> bytes:
         """The package; raises ``CodeMissing``, ``CodeCorrupted`` or ``StoreUnavailable``."""
+        ...
+
+    def holds(self, sha256: str) -> bool:
+        """Whether the package is there; its bytes are not looked at."""
+        ...
+
+    def digests(self) -> Iterator[str]:
+        """The digests of all packages."""
+        ...
+
+    def remove(self, sha256: str) -> None:
+        """Forget a package; one that is not there is fine. Raises ``StoreUnavailable``."""
         ...
 
 
@@ -47,11 +67,17 @@ class LocalCodeStore:
     def put(self, data: bytes) -> str:
         sha256 = hashlib.sha256(data).hexdigest()
         try:
-            if not self._holds(sha256, data):
-                _write_durably(self._file(sha256), data)
+            if not self._has(sha256, data):
+                _appear(self._file(sha256), lambda temporary: _write_flushed(temporary, data))
         except OSError as error:
             raise _unavailable(self._root, error) from error
         return sha256
+
+    def adopt(self, file: Path, sha256: str) -> None:
+        try:
+            _appear(self._file(sha256), lambda temporary: _link_or_copy(file, temporary))
+        except OSError as error:
+            raise _unavailable(self._root, error) from error
 
     def get(self, sha256: str) -> bytes:
         if not _DIGEST.fullmatch(sha256):
@@ -66,31 +92,58 @@ class LocalCodeStore:
             raise CodeCorrupted(f"package {sha256} is damaged")
         return data
 
+    def holds(self, sha256: str) -> bool:
+        return self._file(sha256).is_file()
+
+    def digests(self) -> Iterator[str]:
+        for file in self._root.glob("??/*"):
+            if _DIGEST.fullmatch(file.name):
+                yield file.name
+
+    def tidy(self) -> None:
+        """Remove what a killed process left half-written; only while nobody else uses the store."""
+        for folder in self._root.glob(f"??/{_INCOMING}*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def remove(self, sha256: str) -> None:
+        try:
+            self._file(sha256).unlink(missing_ok=True)
+        except OSError as error:
+            raise _unavailable(self._root, error) from error
+
     def _file(self, sha256: str) -> Path:
         return self._root / sha256[:2] / sha256
 
-    def _holds(self, sha256: str, data: bytes) -> bool:
+    def _has(self, sha256: str, data: bytes) -> bool:
         try:
             return self._file(sha256).read_bytes() == data
         except FileNotFoundError:
             return False
 
 
-def _write_durably(target: Path, data: bytes) -> None:
-    """Write beside the target, flush to the disk, rename: a reader sees the whole file or none."""
+def _appear(target: Path, make: Callable[[Path], None]) -> None:
+    """Make a file beside the target, and rename it: a reader sees the whole file or none."""
     _make_directory(target.parent)
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".incoming-")  # mode 0600
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=_INCOMING) as folder:
+        temporary = Path(folder) / target.name
+        make(temporary)
         temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
     _flush_directory(target.parent)
+
+
+def _write_flushed(file: Path, data: bytes) -> None:
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:  # noqa: PTH123
+        opened.write(data)
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
+def _link_or_copy(file: Path, target: Path) -> None:
+    """The same file under another name, where the file system can do that; its bytes were flushed when it was made."""
+    try:
+        target.hardlink_to(file)
+    except OSError:
+        _write_flushed(target, file.read_bytes())
 
 
 def _make_directory(directory: Path) -> None:

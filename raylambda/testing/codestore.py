@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from pathlib import Path
 
 from raylambda.store.codestore import CodeMissing
 
@@ -17,6 +19,18 @@ class MemoryCodeStore:
         sha256 = hashlib.sha256(data).hexdigest()
         self.packages[sha256] = bytes(data)
         return sha256
+
+    def adopt(self, file: Path, sha256: str) -> None:
+        self.packages[sha256] = file.read_bytes()
+
+    def holds(self, sha256: str) -> bool:
+        return sha256 in self.packages
+
+    def digests(self) -> Iterator[str]:
+        return iter(tuple(self.packages))
+
+    def remove(self, sha256: str) -> None:
+        self.packages.pop(sha256, None)
 
     def get(self, sha256: str) -> bytes:
         try:

@@ -34,6 +34,7 @@ from raylambda.store.changes import changes_since
 from raylambda.store.codestore import LocalCodeStore
 from raylambda.store.engine import Database
 from raylambda.store.functions import activate
+from raylambda.store.uploads import Uploads
 from raylambda.testing.calls import RecordingQueue, ScriptedInvoker
 from tests.plugins.databases import migrated
 
@@ -75,7 +76,9 @@ def a_front_door(home: Path, **changes: Any) -> FrontDoorParts:
     database.on_commit(ActiveAtOnce(database))
     clock = SystemClock()
     links = CodeLinks(b"link secret", clock)
-    control = ControlParts(LocalCodeStore(home / "code"), no_s3, links.location, concurrency_limit=1000)
+    control = ControlParts(
+        LocalCodeStore(home / "code"), Uploads(home / "uploads", clock), no_s3, links.location, concurrency_limit=1000
+    )
     own = {name: changes.pop(name) for name in changes.keys() & ControlParts.__dataclass_fields__.keys()}
     parts = FrontDoorParts(
         database=database,

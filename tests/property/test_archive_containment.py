@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import tempfile
@@ -34,15 +35,32 @@ def zip_of(rows: list[tuple[str, int, bytes]]) -> bytes:
     return buffer.getvalue()
 
 
+def unpack_accepted(data: bytes, tree: Path) -> None:
+    """What was accepted can be unpacked."""
+    try:
+        unpack_zip(data, tree)
+    except ArchiveError as error:
+        raise AssertionError(f"accepted, and then: {error}") from error
+
+
+def goes_in_circles(link: Path) -> bool:
+    """A link through itself leads nowhere."""
+    try:
+        link.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
+
+
 def check_contained(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         outside, tree = Path(folder), Path(folder) / "tree"
         with contextlib.suppress(ArchiveError):
             inspect_zip(data)
-            unpack_zip(data, tree)
+            unpack_accepted(data, tree)
         assert {path.name for path in outside.iterdir()} <= {"tree"}
-        for path in tree.rglob("*"):
-            assert not path.is_symlink() or os.path.realpath(path).startswith(os.path.realpath(tree))
+        links = [path for path in tree.rglob("*") if path.is_symlink() and not goes_in_circles(path)]
+        assert all(os.path.realpath(path).startswith(os.path.realpath(tree)) for path in links)
 
 
 @given(entries)

@@ -13,7 +13,7 @@ The resources:
 * ``function_code``           packages: where they come from, what is checked, UpdateFunctionCode
 * ``function_configuration``  what AWS prints of a version, Pending, Active and InProgress, UpdateFunctionConfiguration
 * ``versions``, ``aliases``, ``concurrency``, ``tags``, ``account``
-* ``ray_options``             raylambda's own
+* ``ray_options``, ``deployments``  raylambda's own
 
 And those of which there is none yet, as nothing here makes them. Their operations check what AWS checks, look up what AWS
 looks up, and then say so truly. What would make such a thing is still in ``not_yet``.

@@ -11,6 +11,7 @@ from raylambda.model.clock import Clock, SystemClock
 from raylambda.services.protocol.operation import Context
 from raylambda.store.changes import ChangeKind, record_change
 from raylambda.store.codestore import CodeStore
+from raylambda.store.uploads import Uploads
 
 
 class S3Failure(Exception):
@@ -31,6 +32,7 @@ class ControlParts:
     """
 
     code_store: CodeStore
+    uploads: Uploads
     fetch_s3: Callable[[str, str, str | None], bytes]
     code_location: Callable[[str, str], str]
     concurrency_limit: int

@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from raylambda.artifacts.archive import BadZip, ZipTooLarge, inspect_zip
+from raylambda.artifacts.archive import BadZip, ZipTooComplex, ZipTooLarge, inspect_zip
 from raylambda.model import names
 from raylambda.model.addressing import Address, refuse_published
 from raylambda.model.errors import InvalidParameterValueException, RequestEntityTooLargeException
@@ -30,7 +32,10 @@ from raylambda.services.lambda_.settings import refuse_unsupported
 from raylambda.services.lambda_.versions import publish
 from raylambda.services.protocol.operation import operation
 from raylambda.services.protocol.wire import Wire
+from raylambda.store.errors import StoreConflict
 from raylambda.store.tables import FunctionVersionRow
+
+_Checked = TypeVar("_Checked")
 
 
 def _decoded(value: Any) -> Any:
@@ -69,14 +74,11 @@ class UpdateFunctionCodeRequest(FunctionCode):
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A zip that passed all checks."""
+    """A zip that passed all checks: its bytes, the file that has them, or ``None`` when the code store had it all along."""
 
-    data: bytes
+    content: bytes | Path | None
     sha256: str
-
-    @property
-    def size(self) -> int:
-        return len(self.data)
+    size: int
 
 
 def take_package(context: LambdaContext, code: FunctionCode) -> Package:
@@ -85,15 +87,41 @@ def take_package(context: LambdaContext, code: FunctionCode) -> Package:
     if code.s3_object_storage_mode == "REFERENCE":
         raise InvalidParameterValueException("S3ObjectStorageMode REFERENCE is not supported by raylambda yet.")
     data = _fetch(context, code)
+    refuse_unusable(data)
+    return Package(data, hashlib.sha256(data).hexdigest(), len(data))
+
+
+def refuse_unusable(package: bytes | Path) -> None:
+    """Raise ``InvalidParameterValueException`` for bytes, or a file, that cannot be a package."""
     try:
-        inspect_zip(data)
+        inspect_zip(package)
+    except ZipTooComplex as error:
+        raise InvalidParameterValueException(f"Could not unzip uploaded file: {error}.") from None
     except BadZip:
         raise InvalidParameterValueException(
             "Could not unzip uploaded file. Please check your file, then try to upload again."
         ) from None
     except ZipTooLarge:
         raise InvalidParameterValueException(f"Unzipped size must be smaller than {UNZIPPED_BYTES} bytes") from None
-    return Package(data, hashlib.sha256(data).hexdigest())
+
+
+def keep(context: LambdaContext, package: Package, check: Callable[[], _Checked]) -> _Checked:
+    """Store a package if ``check`` passes, and return what it returns in the unit of work that is going to refer to the package.
+
+    ``check`` asks the database, and runs again after the package was stored: nobody waits for the disk in an exclusive unit,
+    so another client may have come first, and the bytes are then left to the collector (``store.collecting``).
+    """
+    check()
+    context.session.rollback()
+    store = context.parts.code_store
+    if isinstance(package.content, bytes):
+        store.put(package.content)
+    elif package.content is not None:
+        store.adopt(package.content, package.sha256)
+    passed = check()
+    if not store.holds(package.sha256):
+        raise StoreConflict(f"the package {package.sha256} was collected before its function was written")
+    return passed
 
 
 def _fetch(context: LambdaContext, code: FunctionCode) -> bytes:
@@ -127,15 +155,18 @@ def update_function_code(
             "Please don't provide ImageUri when updating a function with packageType Zip."
         )
     package = take_package(context, request)
-    if not request.dry_run:
-        context.parts.code_store.put(package.data)
-    latest = load_latest(context, address)
-    refuse_stale(latest.revision_id, request.revision_id)
-    refuse_unsettled(latest)
-    refuse_full_storage(context, address, package.size - latest.code_size)
+
+    def check() -> FunctionVersionRow:
+        latest = load_latest(context, address)
+        refuse_stale(latest.revision_id, request.revision_id)
+        refuse_unsettled(latest)
+        refuse_full_storage(context, address, package.size - latest.code_size)
+        return latest
+
     if request.dry_run:
-        return describe(_replaced(FunctionVersionRow(**latest.model_dump()), package, request), address.qualifier)
-    begin_update(context, _replaced(latest, package, request))
+        return describe(_replaced(FunctionVersionRow(**check().model_dump()), package, request), address.qualifier)
+    latest = _replaced(keep(context, package, check), package, request)
+    begin_update(context, latest)
     context.record_change(address)
     if not request.publish:
         return describe(latest, address.qualifier)

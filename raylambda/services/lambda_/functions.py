@@ -18,7 +18,7 @@ from raylambda.services.lambda_.account import refuse_full_storage
 from raylambda.services.lambda_.aliases import aliases_of
 from raylambda.services.lambda_.concurrency import Concurrency
 from raylambda.services.lambda_.context import LambdaContext
-from raylambda.services.lambda_.function_code import FunctionCode, Package, take_package
+from raylambda.services.lambda_.function_code import FunctionCode, Package, keep, take_package
 from raylambda.services.lambda_.function_configuration import (
     CREATING_CODE,
     CREATING_REASON,
@@ -89,13 +89,18 @@ class GetFunctionResponse(Wire):
     concurrency: Concurrency | None = None
 
 
-def _new_rows(
-    context: LambdaContext, address: Address, request: CreateFunctionRequest, package: Package
+def new_rows(
+    context: LambdaContext,
+    address: Address,
+    settings: FunctionSettings,
+    package: Package,
+    architectures: list[str] | None,
 ) -> tuple[FunctionRow, FunctionVersionRow]:
+    """The rows of a function that does not exist yet; raises ``InvalidParameterValueException``."""
     key: dict[str, Any] = {"account": address.account, "region": address.region, "name": address.name}
     initial = initial_configuration(address.name)
-    if request.architectures is not None:
-        initial["Architectures"] = request.architectures
+    if architectures is not None:
+        initial["Architectures"] = architectures
     latest = FunctionVersionRow(
         **key,
         version=LATEST,
@@ -107,9 +112,17 @@ def _new_rows(
         last_modified=format_time(context.parts.clock.now()),
         code_sha256=package.sha256,
         code_size=package.size,
-        configuration=configured(initial, request, address.region),
+        configuration=configured(initial, settings, address.region),
     )
-    return FunctionRow(**key, tags=dict(request.tags or {})), latest
+    return FunctionRow(**key), latest
+
+
+def refuse_without_entry_point(settings: FunctionSettings) -> None:
+    """Raise ``InvalidParameterValueException`` for a new function of which runtime or handler is not known."""
+    if not settings.runtime or not settings.handler:
+        raise InvalidParameterValueException(
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+        )
 
 
 def _refuse_other_kinds(request: CreateFunctionRequest) -> None:
@@ -118,10 +131,7 @@ def _refuse_other_kinds(request: CreateFunctionRequest) -> None:
         raise InvalidParameterValueException(
             "Container images are not supported by raylambda yet: provide a zip with PackageType Zip."
         )
-    if not request.runtime or not request.handler:
-        raise InvalidParameterValueException(
-            "Runtime and Handler are mandatory parameters for functions created with deployment packages."
-        )
+    refuse_without_entry_point(request)
     arn = request.code_signing_config_arn
     if arn is not None:
         raise CodeSigningConfigNotFoundException(
@@ -138,11 +148,15 @@ def create_function(context: LambdaContext, request: CreateFunctionRequest, addr
     _refuse_other_kinds(request)
     refuse_too_many(request.tags or {})
     package = take_package(context, request.code)
-    function, latest = _new_rows(context, address, request, package)
-    context.parts.code_store.put(package.data)
-    if find_function(context, address) is not None:
-        raise ResourceConflictException(f"Function already exist: {address.name}")
-    refuse_full_storage(context, address, package.size)
+    function, latest = new_rows(context, address, request, package, request.architectures)
+    function.tags = dict(request.tags or {})
+
+    def check() -> None:
+        if find_function(context, address) is not None:
+            raise ResourceConflictException(f"Function already exist: {address.name}")
+        refuse_full_storage(context, address, package.size)
+
+    keep(context, package, check)
     context.session.add_all([function, latest])
     context.record_change(address)
     return describe_new(publish(context, function, latest) if request.publish else latest, None)

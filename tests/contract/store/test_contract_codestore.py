@@ -57,3 +57,28 @@ def test_many_threads_may_put_and_get_the_same_package(code_store: CodeStore) ->
         thread.join()
 
     assert results == [data] * 8
+
+
+def test_a_file_is_adopted_as_it_is(code_store: CodeStore, tmp_path: Path) -> None:
+    sha256 = hashlib.sha256(b"sent").hexdigest()
+    (tmp_path / "upload").write_bytes(b"sent")
+
+    assert not code_store.holds(sha256)
+    for _ in range(2):
+        code_store.adopt(tmp_path / "upload", sha256)
+    (tmp_path / "upload").unlink()
+
+    assert code_store.holds(sha256)
+    assert code_store.get(sha256) == b"sent"
+
+
+def test_all_packages_are_listed_and_removed_ones_are_gone(code_store: CodeStore) -> None:
+    one, two = code_store.put(b"one"), code_store.put(b"two")
+    assert sorted(code_store.digests()) == sorted([one, two])
+
+    for _ in range(2):
+        code_store.remove(one)
+
+    assert list(code_store.digests()) == [two]
+    with pytest.raises(CodeMissing):
+        code_store.get(one)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import stat
 import struct
 import zipfile
@@ -9,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from raylambda.artifacts.archive import MOST_ENTRIES, BadZip, ZipTooLarge, inspect_zip, unpack_zip
+from raylambda.artifacts.archive import (
+    MOST_ENTRIES,
+    MOST_FOLDERS_DEEP,
+    BadZip,
+    ZipTooComplex,
+    ZipTooLarge,
+    inspect_zip,
+    unpack_zip,
+)
+from raylambda.model.limits import UNZIPPED_BYTES
 from tests.unit.artifacts.zip_builder import a_link, a_zip, entry, zip_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -154,20 +164,46 @@ def test_refuses_what_is_not_a_whole_zip(data: bytes) -> None:
 
 
 def test_refuses_too_many_entries() -> None:
-    with pytest.raises(BadZip, match="entries"):
+    with pytest.raises(ZipTooComplex, match="too many entries"):
         inspect_zip(a_zip({"a": "x"}) + b"PK\x01\x02" * MOST_ENTRIES)
 
 
 def test_refuses_too_many_folders() -> None:
-    names = (f"{index}/" + "d/" * 1000 + "f" for index in range(120))
+    names = (f"{index}/" + "d/" * 90 + "f" for index in range(1200))
 
-    with pytest.raises(BadZip, match="too many folders"):
+    with pytest.raises(ZipTooComplex, match="too many folders"):
         inspect_zip(zip_of(*(entry(name) for name in names)))
 
 
-@pytest.mark.parametrize(("size", "fits"), [(262_143_999, True), (262_144_000, False)])
+@pytest.mark.parametrize("deep", [MOST_FOLDERS_DEEP, MOST_FOLDERS_DEEP + 1])
+@pytest.mark.parametrize("last", ["f", ""])
+def test_a_hundred_folders_in_one_another_are_the_most(deep: int, last: str, tmp_path: Path) -> None:
+    data = zip_of(entry("d/" * deep + last))
+
+    if deep <= MOST_FOLDERS_DEEP:
+        assert (unpacked(data, tmp_path) / ("d/" * deep + last)).exists()
+        assert inspect_zip(data).entries == 1
+    else:
+        for refuse in (lambda: inspect_zip(data), lambda: unpacked(data, tmp_path)):
+            with pytest.raises(ZipTooComplex, match="more than 100 folders deep"):
+                refuse()
+
+
+def test_a_package_in_a_file_is_looked_at_as_its_bytes_are(tmp_path: Path) -> None:
+    data = a_zip({"app.py": "x" * 10, "lib/b.py": b"y" * MEGABYTE})
+    (tmp_path / "whole.zip").write_bytes(data)
+    (tmp_path / "cut.zip").write_bytes(data[:-30])
+    (tmp_path / "empty.zip").touch()
+
+    assert inspect_zip(tmp_path / "whole.zip") == inspect_zip(data)
+    for name in ("cut.zip", "empty.zip"):
+        with pytest.raises(BadZip):
+            inspect_zip(tmp_path / name)
+
+
+@pytest.mark.parametrize(("size", "fits"), [(UNZIPPED_BYTES - 1, True), (UNZIPPED_BYTES, False)])
 def test_the_limit_is_250_mib_and_the_limit_itself_is_too_much(size: int, fits: bool) -> None:
-    data = with_declared_size(a_zip({"a": b"\0" * 100}), size)
+    data = a_zip({"a": bytes(size)})
 
     if fits:
         assert inspect_zip(data).unzipped_bytes == size
@@ -183,24 +219,51 @@ def test_an_honest_bomb_is_refused_by_its_directory() -> None:
         inspect_zip(data)
 
 
-def test_a_file_that_is_larger_than_it_says_is_refused_while_unpacking(tmp_path: Path) -> None:
+def test_a_file_that_is_larger_than_it_says_is_refused(tmp_path: Path) -> None:
     data = with_declared_size(a_zip({"a": b"\0" * (2 * MEGABYTE)}), 10)
 
-    assert inspect_zip(data).unzipped_bytes == 10
+    with pytest.raises(BadZip, match="longer than it says"):
+        inspect_zip(data)
     with pytest.raises(BadZip):
         unpack_zip(data, tmp_path / "tree")
     assert (tmp_path / "tree/a").stat().st_size <= 10
 
 
-def test_a_file_that_is_smaller_than_it_says_is_refused_while_unpacking(tmp_path: Path) -> None:
+def test_a_file_whose_checksum_is_that_of_the_part_it_admits_is_refused() -> None:
+    whole, part = a_zip({"a": b"\0" * MEGABYTE}), a_zip({"a": b"\0" * 10})
+    data = bytearray(with_declared_size(whole, 10))
+    start, start_of_part = data.index(b"PK\x01\x02"), part.index(b"PK\x01\x02")
+    data[start + 16 : start + 20] = part[start_of_part + 16 : start_of_part + 20]
+    with zipfile.ZipFile(io.BytesIO(bytes(data))) as archive:
+        assert archive.read("a") == b"\0" * 10  # for Python's own reader there is nothing wrong
+
+    with pytest.raises(BadZip, match="longer than it says"):
+        inspect_zip(bytes(data))
+
+
+def test_a_file_that_is_smaller_than_it_says_is_refused(tmp_path: Path) -> None:
+    data = with_declared_size(a_zip({"a": b"abc"}), 1000)
+
+    with pytest.raises(BadZip, match="not as long as it says"):
+        inspect_zip(data)
     with pytest.raises(BadZip):
-        unpack_zip(with_declared_size(a_zip({"a": b"abc"}), 1000), tmp_path / "tree")
+        unpack_zip(data, tmp_path / "tree")
 
 
-def test_broken_content_is_refused_while_unpacking(tmp_path: Path) -> None:
+def test_bytes_behind_the_end_of_a_compressed_file_are_refused() -> None:
+    data = a_zip({"a": b"abc" * 100, "b": b"x"})
+    start, size = data.index(b"PK\x01\x02"), struct.unpack_from("<L", data, data.index(b"PK\x01\x02") + 20)[0]
+
+    with pytest.raises(BadZip, match="more bytes than belong to it"):
+        inspect_zip(data[: start + 20] + struct.pack("<L", size + 5) + data[start + 24 :])
+
+
+def test_broken_content_is_refused(tmp_path: Path) -> None:
     data = bytearray(a_zip({"a": bytes(range(256)) * 20}, method=zipfile.ZIP_STORED))
     data[200] ^= 0xFF
 
+    with pytest.raises(BadZip, match="damaged"):
+        inspect_zip(bytes(data))
     with pytest.raises(BadZip):
         unpack_zip(bytes(data), tmp_path / "tree")
 

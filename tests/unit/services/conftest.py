@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,13 +13,13 @@ from tests.unit.services.lambda_.control_plane import ControlPlane
 
 
 @pytest.fixture
-def plane() -> Iterator[ControlPlane]:
+def plane(tmp_path: Path) -> Iterator[ControlPlane]:
     database = migrated()
-    yield ControlPlane(database)
+    yield ControlPlane(database, uploads=tmp_path / "uploads")
     database.close()
 
 
 @pytest.fixture
-def stored_plane(database: Database) -> ControlPlane:
+def stored_plane(database: Database, tmp_path: Path) -> ControlPlane:
     """On a SQLite file and on PostgreSQL in turn."""
-    return ControlPlane(database)
+    return ControlPlane(database, uploads=tmp_path / "uploads")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import resource
 import stat
@@ -77,3 +78,41 @@ except StoreUnavailable as error:
     assert os.strerror(errno.EFBIG) in result.stdout
     assert files(tmp_path) == []
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
+def test_a_damaged_package_is_mended_by_adopting_it_again(tmp_path: Path) -> None:
+    store = LocalCodeStore(tmp_path / "code")
+    sha256 = store.put(b"data")
+    files(tmp_path)[0].write_bytes(b"dato")
+    (tmp_path / "upload").write_bytes(b"data")
+
+    store.adopt(tmp_path / "upload", sha256)
+
+    assert store.get(sha256) == b"data"
+
+
+def test_a_file_of_another_file_system_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_self: Path, _target: Path) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    store = LocalCodeStore(tmp_path / "code")
+    (tmp_path / "upload").write_bytes(b"data")
+
+    store.adopt(tmp_path / "upload", hashlib.sha256(b"data").hexdigest())
+
+    assert store.get(hashlib.sha256(b"data").hexdigest()) == b"data"
+
+
+def test_what_a_killed_process_left_is_no_package_and_is_removed(tmp_path: Path) -> None:
+    store = LocalCodeStore(tmp_path)
+    sha256 = store.put(b"data")
+    left = tmp_path / sha256[:2] / ".incoming-killed"
+    left.mkdir()
+    (left / sha256).write_bytes(b"da")
+
+    assert list(store.digests()) == [sha256]
+    store.tidy()
+
+    assert not left.exists()
+    assert store.get(sha256) == b"data"

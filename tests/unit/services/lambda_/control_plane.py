@@ -7,6 +7,7 @@ import string
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from raylambda.services.protocol.operation import Operation
 from raylambda.store.changes import Change, changes_since
 from raylambda.store.engine import Database
 from raylambda.store.functions import activate, load_function
+from raylambda.store.uploads import Uploads
 from raylambda.testing.clock import ManualClock
 from raylambda.testing.codestore import MemoryCodeStore
 from tests.builders import a_zip
@@ -55,10 +57,11 @@ class CountedIds:
 class ControlPlane:
     """Calls operations by name with AWS's member names, each in a unit of work of its own, as the front door does."""
 
-    def __init__(self, database: Database, concurrency_limit: int = 1000) -> None:
+    def __init__(self, database: Database, concurrency_limit: int = 1000, uploads: Path = Path("/nonexistent")) -> None:
         self.database = database
         self.clock = ManualClock()
         self.code_store = MemoryCodeStore()
+        self.uploads = Uploads(uploads, self.clock)
         self.buckets: dict[tuple[str, str, str | None], bytes] = {}
         self.account, self.region = ACCOUNT, REGION
         self.concurrency_limit = concurrency_limit
@@ -88,6 +91,7 @@ class ControlPlane:
                 base_url="https://code.example",
                 parts=ControlParts(
                     code_store=self.code_store,
+                    uploads=self.uploads,
                     fetch_s3=self._fetch_s3,
                     code_location=lambda base_url, sha256: f"{base_url}/{sha256}",
                     concurrency_limit=self.concurrency_limit,
