@@ -15,11 +15,11 @@ from raylambda.model.environment import LogLines
 from raylambda.model.principal import Principal
 from raylambda.sdk import (
     Client,
-    ClientError,
     FunctionSettings,
     LambdaApiError,
     LogQuery,
     NotActive,
+    NotConnected,
     PlatformUnreachable,
 )
 from raylambda.store.engine import Database
@@ -78,7 +78,7 @@ def test_invocations(client: Client, front_door: Served) -> None:
     invoker.play(a_completion(b'{"errorMessage": "no"}', "Unhandled", log_tail=b"END \xff\n"))
     failed = client.invoke("hello", tail=True)
 
-    assert answer.json() == {"a": [1]}
+    assert answer.value == {"a": [1]}
     assert (answer.executed_version, answer.request_id) == ("$LATEST", invoker.calls[0].request_id)
     assert (event.status, event.payload) == (202, b"")
     assert (failed.status, failed.function_error, failed.log_tail) == (200, "Unhandled", "END \ufffd\n")
@@ -203,17 +203,19 @@ def test_a_shared_group_shows_each_function_its_own_lines(client: Client, front_
     assert [record.message for record in client.logs("hello")] == ["from hello"]
 
 
-def test_the_environment_names_endpoint_key_and_region(front_door: Served) -> None:
-    environ = {
-        "AWS_ENDPOINT_URL_LAMBDA": front_door.url,
-        "AWS_ACCESS_KEY_ID": KEY.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": KEY.secret,
-        "AWS_DEFAULT_REGION": "eu-west-1",
-    }
+def test_the_environment_names_endpoint_key_and_region(
+    front_door: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", front_door.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEY.secret)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
 
-    client = raylambda.Client.from_environment(environ)
+    with raylambda.Client() as client:
+        client.create_function("hello", PACKAGE, SETTINGS)
+        assert [function.arn.split(":")[3] for function in client.list_functions()] == ["eu-west-1"]
 
-    assert list(client.list_functions()) == []
-    client.close()
-    with pytest.raises(ClientError, match="AWS_SECRET_ACCESS_KEY not set"):
-        Client.from_environment({**environ, "AWS_SECRET_ACCESS_KEY": ""})
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "")
+    with pytest.raises(NotConnected, match="there is no key for it: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"):
+        raylambda.Client()
