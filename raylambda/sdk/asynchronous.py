@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import SupportsIndex
 
-from raylambda.sdk.endpoint import CONNECT_S, IDLE_LINKS, IDLE_S, Endpoint
+from raylambda.sdk.endpoint import CONNECT_S, IDLE_LINKS, IDLE_S, Endpoint, is_silent
 from raylambda.sdk.exchange import READ_BYTES, Answer, AnswerBroken, Body, HttpPeer, LinkLost, may_repeat
 from raylambda.sdk.signing import HttpRequest
 
@@ -52,7 +52,7 @@ class AsyncLink:
             while self._peer.head is None:
                 await self._read()
         except (OSError, AnswerBroken) as error:
-            raise LinkLost(str(error if whole else reason), whole=whole) from None
+            raise LinkLost(error if whole else reason, whole=whole) from None
         return self._peer.head
 
     async def body(self) -> AsyncIterator[bytes]:
@@ -65,7 +65,7 @@ class AsyncLink:
             try:
                 await self._read()
             except (OSError, AnswerBroken) as error:
-                raise LinkLost(str(error), whole=True) from None
+                raise LinkLost(error, whole=True) from None
 
     async def _read(self) -> None:
         data = await self._reader.read(READ_BYTES)
@@ -81,8 +81,9 @@ class AsyncLink:
         """Whether an idle connection can be used: not old, not closed by the peer, nothing said unasked, not another loop's."""
         if self._loop is not asyncio.get_running_loop() or time.monotonic() - self._idle_since > IDLE_S:
             return False
-        closed = self._reader.at_eof() or self._writer.is_closing() or self._reader.exception() is not None
-        return not closed and self._reader.came == self._taken
+        if self._writer.is_closing() or self._reader.at_eof() or self._reader.came != self._taken:
+            return False
+        return is_silent(self._writer.get_extra_info("socket").fileno())  # what the loop has not read yet
 
     def close(self) -> None:
         if not self._loop.is_closed():  # a loop that is closed has closed its sockets
@@ -126,7 +127,7 @@ class AsyncConnections:
         except TimeoutError:
             raise self._endpoint.late(timeout_s) from None
         except LinkLost as lost:
-            raise self._endpoint.unreachable(lost, whole=lost.whole) from None
+            raise self._endpoint.unreachable(lost.why, whole=lost.whole) from None
         except AnswerBroken as broken:
             raise self._endpoint.unreachable(broken, whole=True) from None
         finally:

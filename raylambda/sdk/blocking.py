@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import socket
 import ssl
 import time
@@ -11,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from raylambda.sdk.endpoint import CONNECT_S, IDLE_LINKS, IDLE_S, Endpoint
+from raylambda.sdk.endpoint import CONNECT_S, IDLE_LINKS, IDLE_S, Endpoint, is_silent
 from raylambda.sdk.exchange import READ_BYTES, Answer, AnswerBroken, Body, HttpPeer, LinkLost, may_repeat
 from raylambda.sdk.signing import HttpRequest
 
@@ -61,7 +60,7 @@ class BlockingLink:
         except TimeoutError:
             raise
         except (OSError, AnswerBroken) as error:
-            raise LinkLost(str(error), whole=whole) from None
+            raise LinkLost(error, whole=whole) from None
         return self._peer.head
 
     def _read_what_the_peer_said_first(self, error: OSError, deadline: Deadline) -> None:
@@ -70,7 +69,7 @@ class BlockingLink:
             while self._peer.head is None:
                 self._read(deadline)
         except (OSError, AnswerBroken):
-            raise LinkLost(str(error), whole=False) from None
+            raise LinkLost(error, whole=False) from None
 
     def body(self, deadline: Deadline) -> Iterator[bytes]:
         """The body as it comes. Raises ``LinkLost`` and ``TimeoutError``."""
@@ -84,7 +83,7 @@ class BlockingLink:
             except TimeoutError:
                 raise
             except (OSError, AnswerBroken) as error:
-                raise LinkLost(str(error), whole=True) from None
+                raise LinkLost(error, whole=True) from None
 
     def _read(self, deadline: Deadline) -> None:
         self._socket.settimeout(deadline.left())
@@ -99,9 +98,7 @@ class BlockingLink:
         """Whether an idle connection can be used: not old, not closed by the peer, nothing said unasked, not another process's."""
         if self._process != os.getpid() or time.monotonic() - self._idle_since > IDLE_S:
             return False
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return not poll.poll(0)
+        return is_silent(self._socket.fileno())
 
     def close(self) -> None:
         self._socket.close()
@@ -144,7 +141,7 @@ class BlockingConnections:
         except TimeoutError:
             raise self._endpoint.late(timeout_s) from None
         except LinkLost as lost:
-            raise self._endpoint.unreachable(lost, whole=lost.whole) from None
+            raise self._endpoint.unreachable(lost.why, whole=lost.whole) from None
         except AnswerBroken as broken:
             raise self._endpoint.unreachable(broken, whole=True) from None
         finally:

@@ -30,7 +30,47 @@ POLL_LAST_S: Final = 1.0
 HEALTH_S: Final = 10.0
 
 
-class Client:
+class Asking:
+    """Sends operations over blocking connections and reads their answers."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._connections = BlockingConnections(session.endpoint)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; a client that is used again opens new ones."""
+        self._connections.close()
+
+    def ask(self, operation: Operation[T], timeout_s: float | None = None) -> T:
+        """The result of an operation; raises ``ClientError``."""
+        limit = self._session.timeout_s if timeout_s is None else timeout_s
+        request = self._session.http_request(operation.request)
+        return operation.read(self._connections.exchange(request, limit))
+
+    def lines(self, name: str, query: LogQuery) -> Iterator[str]:
+        """The lines of a log as they come; raises ``ClientError``."""
+        request = self._session.http_request(operations.logs(name, query))
+        with self._connections.streamed(request, None if query.follow else self._session.timeout_s) as answer:
+            status, headers, pieces = answer
+            if status != 200:
+                body = Body()
+                for piece in pieces:
+                    body.add(piece)
+                raise operations.api_error(Answer(status, headers, body.whole()))
+            lines = Lines()
+            for piece in pieces:
+                yield from lines.add(piece)
+
+
+class Client(Asking):
     """Calls one platform with one key in one region. Safe to use from several threads; ``AsyncClient`` is its twin.
 
     Without arguments it finds the platform as AWS's SDKs find theirs (``sdk/connection.py``), and where nothing names one,
@@ -56,21 +96,8 @@ class Client:
         timeout_s: float | None = None,
     ) -> None:
         """Raises ``NotConnected`` when nothing says where the platform is or with which key. Nothing is sent yet."""
-        wanted = Wanted(endpoint, access_key_id, secret, region, session_token, profile)
-        self._asking = Asking(Session.of(wanted, timeout_s))
-        self.ray_options = RayOptionsClient(self._asking)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections; a client that is used again opens new ones."""
-        self._asking.close()
+        super().__init__(Session.of(Wanted(endpoint, access_key_id, secret, region, session_token, profile), timeout_s))
+        self.ray_options = RayOptionsClient(self)
 
     def invoke(  # noqa: PLR0913  # an invocation has as many words at AWS
         self,
@@ -102,30 +129,30 @@ class Client:
         operation = operations.invoke(
             name, payload, qualifier, invocation_type, tail=tail, client_context=client_context
         )
-        result = self._asking.ask(operation, timeout_s)
+        result = self.ask(operation, timeout_s)
         return result.raise_for_function_error() if raise_on_error else result
 
     def create_function(self, name: str, package: bytes, settings: FunctionSettings) -> FunctionDescription:
         """Create a function from a zip; it is Pending at first, see ``wait_until_active``."""
-        return self._asking.ask(operations.create_function(name, package, settings))
+        return self.ask(operations.create_function(name, package, settings))
 
     def update_function_code(self, name: str, package: bytes) -> FunctionDescription:
         """Give a function another zip."""
-        return self._asking.ask(operations.update_function_code(name, package))
+        return self.ask(operations.update_function_code(name, package))
 
     def update_function_configuration(self, name: str, settings: FunctionSettings) -> FunctionDescription:
         """Change the settings that are not ``None``."""
-        return self._asking.ask(operations.update_function_configuration(name, settings))
+        return self.ask(operations.update_function_configuration(name, settings))
 
     def get_function(self, name: str, qualifier: str | None = None) -> FunctionDescription:
         """One version: ``$LATEST``, or the one that ``qualifier`` (a number or an alias) names."""
-        return self._asking.ask(operations.get_function(name, qualifier))
+        return self.ask(operations.get_function(name, qualifier))
 
     def list_functions(self) -> Iterator[FunctionDescription]:
         """All functions of the account and region, page by page."""
         marker: str | None = None
         while True:
-            page = self._asking.ask(operations.list_functions(marker))
+            page = self.ask(operations.list_functions(marker))
             yield from page.functions
             if page.marker is None:
                 return
@@ -133,17 +160,17 @@ class Client:
 
     def delete_function(self, name: str, qualifier: str | None = None) -> None:
         """Delete a function with all that belongs to it, or one version of it."""
-        self._asking.ask(operations.delete_function(name, qualifier))
+        self.ask(operations.delete_function(name, qualifier))
 
     def publish_version(self, name: str, description: str | None = None) -> FunctionDescription:
         """Freeze ``$LATEST`` as the next number."""
-        return self._asking.ask(operations.publish_version(name, description))
+        return self.ask(operations.publish_version(name, description))
 
     def create_alias(
         self, name: str, alias: str, version: str, weights: Mapping[str, float] | None = None
     ) -> AliasDescription:
         """Name a version; ``weights`` maps one additional version to its share of calls."""
-        return self._asking.ask(operations.create_alias(name, alias, version, weights))
+        return self.ask(operations.create_alias(name, alias, version, weights))
 
     def wait_until_active(self, name: str, timeout_s: float = 60.0) -> FunctionDescription:
         """Wait until the function is Active and its last update done; raises ``NotActive``."""
@@ -155,7 +182,7 @@ class Client:
 
     def logs(self, name: str, query: LogQuery | None = None) -> Iterator[LogRecord]:
         """What a function wrote, oldest first; with ``LogQuery(follow=True)`` it goes on as the function writes."""
-        for line in self._asking.lines(name, query or LogQuery()):
+        for line in self.lines(name, query or LogQuery()):
             yield operations.log_record(line)
 
     def status(self, *, detail: bool = False, function: str | None = None) -> dict[str, Any]:
@@ -164,12 +191,12 @@ class Client:
         ``detail`` asks for the stories behind it too: decisions, refusals, the lives of environments. ``function`` wants
         those of one function.
         """
-        return self._asking.ask(operations.status(detail, function))
+        return self.ask(operations.status(detail, function))
 
     def health(self) -> bool:
         """Whether the platform serves invocations now; ``False`` also when nobody answers."""
         try:
-            self._asking.ask(operations.health(), HEALTH_S)
+            self.ask(operations.health(), HEALTH_S)
         except (LambdaApiError, PlatformUnreachable):
             return False
         return True
@@ -190,34 +217,3 @@ class RayOptionsClient:
 
     def delete(self, name: str) -> None:
         self._asking.ask(operations.delete_ray_options(name))
-
-
-class Asking:
-    """Sends operations over blocking connections and reads their answers."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._connections = BlockingConnections(session.endpoint)
-
-    def close(self) -> None:
-        self._connections.close()
-
-    def ask(self, operation: Operation[T], timeout_s: float | None = None) -> T:
-        """The result of an operation; raises ``ClientError``."""
-        limit = self._session.timeout_s if timeout_s is None else timeout_s
-        request = self._session.http_request(operation.request)
-        return operation.read(self._connections.exchange(request, limit))
-
-    def lines(self, name: str, query: LogQuery) -> Iterator[str]:
-        """The lines of a log as they come; raises ``ClientError``."""
-        request = self._session.http_request(operations.logs(name, query))
-        with self._connections.streamed(request, None if query.follow else self._session.timeout_s) as answer:
-            status, headers, pieces = answer
-            if status != 200:
-                body = Body()
-                for piece in pieces:
-                    body.add(piece)
-                raise operations.api_error(Answer(status, headers, body.whole()))
-            lines = Lines()
-            for piece in pieces:
-                yield from lines.add(piece)

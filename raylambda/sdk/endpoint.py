@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import select
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -35,11 +38,21 @@ class Endpoint:
         port = parts.port or (443 if secure else 80)
         return cls(address, parts.hostname or "", port, secure, parts.netloc, parts.path.rstrip("/"))
 
-    def unreachable(self, reason: object, *, whole: bool = False) -> PlatformUnreachable:
+    def unreachable(self, why: str | Exception, *, whole: bool = False) -> PlatformUnreachable:
         """``whole``: the request had gone out."""
+        reason: object = why
+        if isinstance(why, OSError) and why.errno in errno.errorcode:
+            reason = os.strerror(why.errno)  # asyncio and sockets word the same differently
         text = f"no answer from {self.address}: {reason}"
         return PlatformUnreachable(f"{text}; {MAY_HAVE_RUN}" if whole else text)
 
     def late(self, timeout_s: float | None) -> AnswerLate:
         waited = f" within {timeout_s:g} s" if timeout_s is not None else ""
         return AnswerLate(f"no answer from {self.address}{waited}; {MAY_HAVE_RUN}")
+
+
+def is_silent(fileno: int) -> bool:
+    """Whether the peer has neither closed nor said anything that was not read."""
+    poll = select.poll()
+    poll.register(fileno, select.POLLIN)
+    return not poll.poll(0)

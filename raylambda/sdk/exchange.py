@@ -27,8 +27,9 @@ class AnswerBroken(Exception):
 class LinkLost(Exception):
     """The connection failed; ``whole``: the request had gone out to its last byte, so the peer may have acted on it."""
 
-    def __init__(self, reason: str, *, whole: bool) -> None:
-        super().__init__(reason)
+    def __init__(self, why: Exception, *, whole: bool) -> None:
+        super().__init__(why)
+        self.why = why
         self.whole = whole
 
 
