@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ def own_file(path: Path) -> str | None:
         return None
     with open(descriptor, encoding="utf-8") as file:  # noqa: PTH123  # a descriptor, not a path
         found = os.fstat(file.fileno())
-        if found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
             raise PermissionError(
                 f"{path} must belong to you alone (owner {found.st_uid}, mode {found.st_mode & 0o777:o})"
             )

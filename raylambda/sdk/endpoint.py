@@ -41,7 +41,7 @@ class Endpoint:
     def unreachable(self, why: str | Exception, *, whole: bool = False) -> PlatformUnreachable:
         """``whole``: the request had gone out."""
         reason: object = why
-        if isinstance(why, OSError) and why.errno in errno.errorcode:
+        if isinstance(why, OSError) and why.errno is not None and why.errno in errno.errorcode:
             reason = os.strerror(why.errno)  # asyncio and sockets word the same differently
         text = f"no answer from {self.address}: {reason}"
         return PlatformUnreachable(f"{text}; {MAY_HAVE_RUN}" if whole else text)
