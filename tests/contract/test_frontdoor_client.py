@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import raylambda
+from raylambda.home import PlatformNote, noted
 from raylambda.logs.writer import LogWriter
 from raylambda.model.clock import SystemClock
 from raylambda.model.environment import LogLines
@@ -345,3 +348,28 @@ def test_the_environment_names_endpoint_key_and_region(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "")
     with pytest.raises(NotConnected, match="there is no key for it: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"):
         raylambda.Client()
+
+
+def test_the_examples_on_the_page_run_as_they_stand(
+    front_door: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    invoker = front_door.door.invoker
+    assert isinstance(invoker, ScriptedInvoker)
+    page = (Path(__file__).parents[2] / "docs" / "client.md").read_text("utf-8")
+    first, second, third = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    note = PlatformNote(front_door.url, "us-east-1", KEY.access_key_id, KEY.secret, "", "")
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    with noted(tmp_path / ".raylambda", note):
+        exec(first, {})
+        exec(third, {})
+        invoker.play(a_completion(b'{"errorType": "ValueError", "errorMessage": "no"}', "Unhandled", log_tail=b"END"))
+        exec(second, {})
+
+    assert capsys.readouterr().out.splitlines() == [
+        "{'name': 'world'} $LATEST",
+        "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]",
+        "ValueError no END",
+    ]
