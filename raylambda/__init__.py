@@ -16,8 +16,11 @@ from typing import Any
 __version__ = "0.1.0"
 
 
+_ROOMS = {"Client": "raylambda.sdk.client", "AsyncClient": "raylambda.sdk.async_client"}
+
+
 def __getattr__(name: str) -> Any:
-    """``raylambda.Client``, imported when it is asked for: what runs on every node must not pay for it."""
-    if name == "Client":
-        return import_module("raylambda.sdk").Client
+    """``raylambda.Client`` and its twin, imported when they are asked for: what runs on every node must not pay for them."""
+    if name in _ROOMS:
+        return getattr(import_module(_ROOMS[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,180 +2,200 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import quote
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
 
-import httpx
-
-from raylambda.sdk.connection import ApiRequest, Connection
+from raylambda.sdk import operations
+from raylambda.sdk.blocking import BlockingConnections
+from raylambda.sdk.connection import Wanted
 from raylambda.sdk.deployment import Deployment, DeployOptions, deploy
-from raylambda.sdk.signing import Credentials
+from raylambda.sdk.errors import LambdaApiError, PlatformUnreachable
+from raylambda.sdk.exchange import Answer, Body, Lines
+from raylambda.sdk.operations import Operation
+from raylambda.sdk.session import Session
 from raylambda.sdk.values import (
-    DEFAULT_ROLE,
     AliasDescription,
-    ClientError,
     FunctionDescription,
     FunctionSettings,
     InvokeResult,
     LogQuery,
     LogRecord,
-    NotActive,
 )
 
-_FUNCTIONS: Final = "/2015-03-31/functions"
-_OWN: Final = "/_raylambda"
-_POLL_FIRST_S: Final = 0.01
-_POLL_LAST_S: Final = 1.0
+T = TypeVar("T")
+
+POLL_FIRST_S: Final = 0.05
+POLL_LAST_S: Final = 1.0
+HEALTH_S: Final = 10.0
 
 
-class Client:
-    """Calls one endpoint with one key in one region. Safe to use from several threads.
+class Asking:
+    """Sends operations over blocking connections and reads their answers."""
 
-    Every method raises ``LambdaApiError`` for an error answer and ``PlatformUnreachable`` when there is no answer. A function
-    is named by its name, partial ARN or ARN. ``ray_options`` has the Ray options of functions. ``deploy``
-    makes a function of a folder, or its next state, in one step (``deployment``).
-    """
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._connections = BlockingConnections(session.endpoint)
 
-    def __init__(
-        self,
-        endpoint: str,
-        access_key_id: str,
-        secret: str,
-        region: str,
-        session_token: str | None = None,
-        transport: httpx.BaseTransport | None = None,
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        credentials = Credentials(access_key_id, secret, session_token)
-        self._connection = Connection(endpoint, credentials, region, transport)
-        self.ray_options = RayOptionsClient(self._connection)
-        self.deploy: Callable[[Path, DeployOptions], Deployment] = partial(deploy, self._connection)
-
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> Client:
-        """From AWS's variables, as ``raylambda env`` prints them; raises ``ClientError`` that names a missing one."""
-        endpoint = environ.get("AWS_ENDPOINT_URL_LAMBDA") or environ.get("AWS_ENDPOINT_URL")
-        region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-        needed = {
-            "AWS_ENDPOINT_URL_LAMBDA": endpoint,
-            "AWS_ACCESS_KEY_ID": environ.get("AWS_ACCESS_KEY_ID"),
-            "AWS_SECRET_ACCESS_KEY": environ.get("AWS_SECRET_ACCESS_KEY"),
-            "AWS_REGION": region,
-        }
-        missing = [name for name, value in needed.items() if not value]
-        if missing:
-            raise ClientError(f"{', '.join(missing)} not set; `raylambda env` prints the lines to set")
-        values = [value or "" for value in needed.values()]
-        return cls(values[0], values[1], values[2], values[3], environ.get("AWS_SESSION_TOKEN"))
+        self.close()
 
     def close(self) -> None:
-        """Close the connections."""
-        self._connection.close()
+        """Close the connections; a client that is used again opens new ones."""
+        self._connections.close()
+
+    def ask(self, operation: Operation[T], timeout_s: float | None = None) -> T:
+        """The result of an operation; raises ``ClientError``."""
+        limit = self._session.timeout_s if timeout_s is None else timeout_s
+        request = self._session.http_request(operation.request)
+        return operation.read(self._connections.exchange(request, limit))
+
+    def lines(self, name: str, query: LogQuery) -> Iterator[str]:
+        """The lines of a log as they come; raises ``ClientError``."""
+        request = self._session.http_request(operations.logs(name, query))
+        with self._connections.streamed(request, None if query.follow else self._session.timeout_s) as answer:
+            status, headers, pieces = answer
+            if status != 200:
+                body = Body()
+                for piece in pieces:
+                    body.add(piece)
+                raise operations.api_error(Answer(status, headers, body.whole()))
+            lines = Lines()
+            for piece in pieces:
+                yield from lines.add(piece)
+
+
+class Client(Asking):
+    """Calls one platform with one key in one region. Safe to use from several threads; ``AsyncClient`` is its twin.
+
+    Without arguments it finds the platform as AWS's SDKs find theirs (``sdk/connection.py``), and where nothing names one,
+    the platform that runs on this machine::
+
+        with raylambda.Client() as client:
+            answer = client.invoke("hello", {"name": "world"})
+            print(answer.value, answer.executed_version)
+
+    Every method raises ``LambdaApiError`` for an error answer and ``PlatformUnreachable`` when there is none. A function is
+    named by its name, partial ARN or ARN. ``ray_options`` has the Ray options of functions. ``timeout_s`` is for a whole call.
+    """
+
+    def __init__(  # noqa: PLR0913  # each is one of the SDKs' words
+        self,
+        endpoint: str | None = None,
+        access_key_id: str | None = None,
+        secret: str | None = None,
+        region: str | None = None,
+        session_token: str | None = None,
+        *,
+        profile: str | None = None,
+        timeout_s: float | None = None,
+    ) -> None:
+        """Raises ``NotConnected`` when nothing says where the platform is or with which key. Nothing is sent yet."""
+        super().__init__(Session.of(Wanted(endpoint, access_key_id, secret, region, session_token, profile), timeout_s))
+        self.ray_options = RayOptionsClient(self)
+
+    def invoke(  # noqa: PLR0913  # an invocation has as many words at AWS
+        self,
+        name: str,
+        payload: object = b"{}",
+        qualifier: str | None = None,
+        invocation_type: str = "RequestResponse",
+        tail: bool = False,
+        *,
+        client_context: object = None,
+        raise_on_error: bool = False,
+        timeout_s: float | None = None,
+    ) -> InvokeResult:
+        """Invoke a function; an error of the function is a result, or ``FunctionError`` with ``raise_on_error``.
+
+        ``payload`` is any JSON value as Python has it (``None`` is ``null``); bytes go as they are. The answer is
+        ``.value``, and ``.payload`` its bytes::
+
+            client.invoke("add", [1, 2]).value                                 # 3
+            client.invoke("add", [1, None], raise_on_error=True)               # FunctionError: TypeError: unsupported ...
+            client.invoke("add", [1, 2], qualifier="live", tail=True).log_tail # START RequestId: ...
+            client.invoke("add", [1, 2], invocation_type="Event").request_id   # accepted, runs soon
+            client.invoke("add", invocation_type="DryRun").status              # 204: it exists, and this key may
+
+        ``tail`` asks for the end of the log; ``raise_on_error`` too, for its exception. Raises ``PayloadNotJson``.
+        A call without answer is not made again: it may have run.
+        """
+        tail = (tail or raise_on_error) and invocation_type == "RequestResponse"
+        operation = operations.invoke(
+            name, payload, qualifier, invocation_type, tail=tail, client_context=client_context
+        )
+        result = self.ask(operation, timeout_s)
+        return result.raise_for_function_error() if raise_on_error else result
+
+    def deploy(self, folder: Path | str, options: DeployOptions | None = None) -> Deployment:
+        """Make a function of a folder, or its next state, in one step: all of it, or nothing. ``DeployOptions`` says how.
+
+        It is named after the folder, its runtime and handler are found in it, and what its requirements.txt or package.json asks
+        for goes with it. Raises ``PackagingError`` before anything is sent::
+
+            client.deploy("hello", DeployOptions(settings=FunctionSettings(memory_mb=512))).created  # True
+        """
+        return deploy(self, Path(folder), options or DeployOptions())
 
     def create_function(self, name: str, package: bytes, settings: FunctionSettings) -> FunctionDescription:
         """Create a function from a zip; it is Pending at first, see ``wait_until_active``."""
-        members = {"Role": DEFAULT_ROLE, **settings.members()}
-        document = {"FunctionName": name, "Code": {"ZipFile": _base64(package)}, **members}
-        return FunctionDescription.of(self._connection.json(ApiRequest("POST", _FUNCTIONS, document=document)))
+        return self.ask(operations.create_function(name, package, settings))
 
     def update_function_code(self, name: str, package: bytes) -> FunctionDescription:
         """Give a function another zip."""
-        request = ApiRequest("PUT", f"{_path(name)}/code", document={"ZipFile": _base64(package)})
-        return FunctionDescription.of(self._connection.json(request))
+        return self.ask(operations.update_function_code(name, package))
 
     def update_function_configuration(self, name: str, settings: FunctionSettings) -> FunctionDescription:
         """Change the settings that are not ``None``."""
-        request = ApiRequest("PUT", f"{_path(name)}/configuration", document=settings.members())
-        return FunctionDescription.of(self._connection.json(request))
+        return self.ask(operations.update_function_configuration(name, settings))
 
     def get_function(self, name: str, qualifier: str | None = None) -> FunctionDescription:
         """One version: ``$LATEST``, or the one that ``qualifier`` (a number or an alias) names."""
-        document = self._connection.json(ApiRequest("GET", _path(name), _query(Qualifier=qualifier)))
-        return FunctionDescription.of(
-            document["Configuration"],
-            code_location=document.get("Code", {}).get("Location"),
-            tags=document.get("Tags", {}),
-            reserved_concurrency=document.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
-        )
+        return self.ask(operations.get_function(name, qualifier))
 
     def list_functions(self) -> Iterator[FunctionDescription]:
         """All functions of the account and region, page by page."""
         marker: str | None = None
         while True:
-            document = self._connection.json(ApiRequest("GET", _FUNCTIONS, _query(Marker=marker)))
-            yield from map(FunctionDescription.of, document["Functions"])
-            marker = document.get("NextMarker")
-            if not marker:
+            page = self.ask(operations.list_functions(marker))
+            yield from page.functions
+            if page.marker is None:
                 return
+            marker = page.marker
 
     def delete_function(self, name: str, qualifier: str | None = None) -> None:
         """Delete a function with all that belongs to it, or one version of it."""
-        self._connection.send(ApiRequest("DELETE", _path(name), _query(Qualifier=qualifier)))
-
-    def invoke(
-        self,
-        name: str,
-        payload: bytes = b"{}",
-        qualifier: str | None = None,
-        invocation_type: str = "RequestResponse",
-        tail: bool = False,
-    ) -> InvokeResult:
-        """Invoke a function; an error of the function is a result, not an exception. ``tail`` asks for the end of the log."""
-        headers = {"X-Amz-Invocation-Type": invocation_type, "X-Amz-Log-Type": "Tail" if tail else "None"}
-        request = ApiRequest("POST", f"{_path(name)}/invocations", _query(Qualifier=qualifier), headers, body=payload)
-        response = self._connection.send(request)
-        return InvokeResult(
-            status=response.status_code,
-            payload=response.content,
-            request_id=response.headers.get("x-amzn-requestid", ""),
-            function_error=response.headers.get("x-amz-function-error"),
-            executed_version=response.headers.get("x-amz-executed-version"),
-            log_tail=base64.b64decode(response.headers.get("x-amz-log-result", "")).decode("utf-8", "replace"),
-        )
+        self.ask(operations.delete_function(name, qualifier))
 
     def publish_version(self, name: str, description: str | None = None) -> FunctionDescription:
         """Freeze ``$LATEST`` as the next number."""
-        request = ApiRequest("POST", f"{_path(name)}/versions", document=_query(Description=description))
-        return FunctionDescription.of(self._connection.json(request))
+        return self.ask(operations.publish_version(name, description))
 
     def create_alias(
         self, name: str, alias: str, version: str, weights: Mapping[str, float] | None = None
     ) -> AliasDescription:
         """Name a version; ``weights`` maps one additional version to its share of calls."""
-        document: dict[str, Any] = {"Name": alias, "FunctionVersion": version}
-        if weights:
-            document["RoutingConfig"] = {"AdditionalVersionWeights": dict(weights)}
-        answer = self._connection.json(ApiRequest("POST", f"{_path(name)}/aliases", document=document))
-        routing = answer.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
-        return AliasDescription(answer["Name"], answer["AliasArn"], answer["FunctionVersion"], routing)
+        return self.ask(operations.create_alias(name, alias, version, weights))
 
     def wait_until_active(self, name: str, timeout_s: float = 60.0) -> FunctionDescription:
         """Wait until the function is Active and its last update done; raises ``NotActive``."""
-        deadline = time.monotonic() + timeout_s
-        pause = _POLL_FIRST_S
-        while True:
-            found = self.get_function(name)
-            if found.state == "Active" and found.last_update_status in {"Successful", ""}:
-                return found
-            if "Failed" in {found.state, found.last_update_status} or time.monotonic() > deadline:
-                reason = (
-                    found.document.get("StateReason") or found.document.get("LastUpdateStatusReason") or "no reason"
-                )
-                raise NotActive(f"{name} is {found.state} (last update: {found.last_update_status}): {reason}")
+        began, pause = time.monotonic(), POLL_FIRST_S
+        while not operations.is_settled(found := self.get_function(name), time.monotonic() - began, timeout_s):
             time.sleep(pause)
-            pause = min(2 * pause, _POLL_LAST_S)
+            pause = min(2 * pause, POLL_LAST_S)
+        return found
 
     def logs(self, name: str, query: LogQuery | None = None) -> Iterator[LogRecord]:
         """What a function wrote, oldest first; with ``LogQuery(follow=True)`` it goes on as the function writes."""
-        request = ApiRequest("GET", f"{_OWN}/functions/{_label(name)}/logs", (query or LogQuery()).parameters())
-        for line in self._connection.lines(request):
-            document = json.loads(line)
-            yield LogRecord(document["time"], document["stream"], document["message"])
+        for line in self.lines(name, query or LogQuery()):
+            yield operations.log_record(line)
 
     def status(self, *, detail: bool = False, function: str | None = None) -> dict[str, Any]:
         """What the platform says of itself: nodes, hosts, environments, the isolation in force.
@@ -183,45 +203,29 @@ class Client:
         ``detail`` asks for the stories behind it too: decisions, refusals, the lives of environments. ``function`` wants
         those of one function.
         """
-        query = _query(detail="all" if detail else None, function=function)
-        return self._connection.json(ApiRequest("GET", f"{_OWN}/status", query))
+        return self.ask(operations.status(detail, function))
 
     def health(self) -> bool:
         """Whether the platform serves invocations now; ``False`` also when nobody answers."""
-        return self._connection.probe(f"{_OWN}/health") == 200
+        try:
+            self.ask(operations.health(), HEALTH_S)
+        except (LambdaApiError, PlatformUnreachable):
+            return False
+        return True
 
 
 class RayOptionsClient:
     """The Ray options of functions: ``runtime_env``, ``num_gpus``, ``resources``, ``label_selector``."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
 
     def put(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Replace the options of a function; environments with the old ones are retired."""
-        return self._connection.json(ApiRequest("PUT", self._path(name), document=options))
+        return self._asking.ask(operations.put_ray_options(name, options))
 
     def get(self, name: str) -> dict[str, Any]:
-        return self._connection.json(ApiRequest("GET", self._path(name)))
+        return self._asking.ask(operations.get_ray_options(name))
 
     def delete(self, name: str) -> None:
-        self._connection.send(ApiRequest("DELETE", self._path(name)))
-
-    def _path(self, name: str) -> str:
-        return f"{_OWN}/functions/{_label(name)}/ray-options"
-
-
-def _label(name: str) -> str:
-    return quote(name, safe="")
-
-
-def _path(name: str) -> str:
-    return f"{_FUNCTIONS}/{_label(name)}"
-
-
-def _query(**parameters: str | None) -> dict[str, str]:
-    return {name: value for name, value in parameters.items() if value is not None}
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
+        self._asking.ask(operations.delete_ray_options(name))

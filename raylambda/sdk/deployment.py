@@ -6,20 +6,32 @@ Cut at any step, the platform has the old function or the new one: only the last
 from __future__ import annotations
 
 import base64
+import os
 import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import quote
+from typing import Any, Final, Protocol, TypeVar
 
-from raylambda.sdk.connection import ApiRequest, Connection
+from raylambda.sdk import operations
+from raylambda.sdk.connection import platform_home
 from raylambda.sdk.entry_points import EntryPoint, check_entry_point, guess_entry_point, handler_file
+from raylambda.sdk.errors import LambdaApiError
+from raylambda.sdk.operations import Operation
 from raylambda.sdk.packaging import BuiltPackage, PackagingError, built_package
-from raylambda.sdk.values import FunctionDescription, FunctionSettings, LambdaApiError
+from raylambda.sdk.signing import FileBody
+from raylambda.sdk.values import FunctionDescription, FunctionSettings
+
+T = TypeVar("T")
 
 _BUSY_S: Final = 60.0
+
+
+class Asks(Protocol):
+    """Whoever sends operations (``client.Asking``)."""
+
+    def ask(self, operation: Operation[T], timeout_s: float | None = None) -> T: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +54,7 @@ class Deployment:
 class DeployOptions:
     """``cache`` keeps dependencies; ``check`` looks at the handler and the runtime first; ``tell`` hears what is done."""
 
-    cache: Path
+    cache: Path = field(default_factory=lambda: platform_home(os.environ) / "dependencies")
     name: str | None = None
     settings: FunctionSettings = field(default_factory=FunctionSettings)
     ray_options: Mapping[str, Any] | None = None
@@ -51,17 +63,17 @@ class DeployOptions:
     tell: Callable[[str], None] = lambda _text: None
 
 
-def deploy(connection: Connection, folder: Path, options: DeployOptions) -> Deployment:
+def deploy(client: Asks, folder: Path, options: DeployOptions) -> Deployment:
     """Raises ``PackagingError`` before anything is sent, and ``ClientError``."""
     if not folder.is_dir():
         raise PackagingError(f"{folder} is not a folder")
     name = options.name or function_name_of(folder)
-    found = _found(connection, name)
+    found = _found(client, name)
     entry = _entry_point(found, folder, options.settings)
     if options.check:
         check_entry_point(folder, entry)
         if found is None or found.runtime != entry.runtime:
-            _check_runtime(connection, entry.runtime)
+            _check_runtime(client, entry.runtime)
     options.tell(f"Packaging {folder} ...")
     with built_package(folder, entry.runtime, options.cache) as package:
         document = replace(options.settings, runtime=entry.runtime, handler=entry.handler).members()
@@ -69,8 +81,7 @@ def deploy(connection: Connection, folder: Path, options: DeployOptions) -> Depl
         document["Publish"] = options.publish
         if options.ray_options is not None:
             document["RayOptions"] = dict(options.ray_options)
-        request = ApiRequest("PUT", f"/_raylambda/functions/{quote(name, safe='')}/deployment", document=document)
-        answer = _put(connection, request, package, options)
+        answer = _put(client, operations.put_deployment(name, document), package, options)
     return Deployment(
         created=answer["Created"],
         code_changed=answer["CodeChanged"],
@@ -89,17 +100,19 @@ def function_name_of(folder: Path) -> str:
     return name
 
 
-def _put(connection: Connection, request: ApiRequest, package: BuiltPackage, options: DeployOptions) -> dict[str, Any]:
+def _put(
+    client: Asks, deployment: Operation[dict[str, Any]], package: BuiltPackage, options: DeployOptions
+) -> dict[str, Any]:
     """With the digest first; the bytes go only when they are missing. An update in progress is waited for."""
     deadline = time.monotonic() + _BUSY_S
     uploaded = False
     while True:
         try:
-            return connection.json(request)
+            return client.ask(deployment)
         except LambdaApiError as error:
             if error.code == "PackageNotUploadedException" and not uploaded:
                 options.tell(f"Uploading {package.size / 1e6:.1f} MB ...")
-                connection.upload(f"/_raylambda/packages/{package.sha256}", package.path, package.sha256)
+                client.ask(operations.upload_package(FileBody(package.path, package.size, package.sha256)))
                 uploaded = True
             elif error.code == "ResourceConflictException" and time.monotonic() < deadline:
                 time.sleep(0.05)
@@ -107,11 +120,10 @@ def _put(connection: Connection, request: ApiRequest, package: BuiltPackage, opt
                 raise
 
 
-def _found(connection: Connection, name: str) -> FunctionDescription | None:
+def _found(client: Asks, name: str) -> FunctionDescription | None:
     """The function as it is, ``None`` when there is none."""
-    path = f"/2015-03-31/functions/{quote(name, safe='')}/configuration"
     try:
-        return FunctionDescription.of(connection.json(ApiRequest("GET", path)))
+        return client.ask(operations.get_function_configuration(name))
     except LambdaApiError as error:
         if error.status != 404:
             raise
@@ -130,9 +142,9 @@ def _entry_point(found: FunctionDescription | None, folder: Path, settings: Func
     return EntryPoint(settings.runtime or guessed.runtime, settings.handler or guessed.handler)
 
 
-def _check_runtime(connection: Connection, runtime: str) -> None:
+def _check_runtime(client: Asks, runtime: str) -> None:
     """Whether a node has it; nothing is known while there is no host."""
-    hosts = connection.json(ApiRequest("GET", "/_raylambda/status")).get("hosts", [])
+    hosts = client.ask(operations.status(False, None)).get("hosts", [])
     there = sorted({one for host in hosts for one in host["runtimes"]})
     if there and runtime not in there:
         raise PackagingError(f"no node has the runtime {runtime}, but {', '.join(there)}; --no-check insists")

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from raylambda.model.limits import UNZIPPED_BYTES
-from raylambda.sdk.values import ClientError
+from raylambda.sdk.errors import ClientError
 
 _LEFT_OUT: Final = {"__pycache__", ".git", ".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".DS_Store"}
 _ZIP_TIME: Final = (2026, 1, 1, 0, 0, 0)

@@ -1,12 +1,4 @@
-"""What the client takes and gives back.
-
-Errors::
-
-    ClientError
-     ├── LambdaApiError        the platform answered with an error
-     ├── PlatformUnreachable   nobody answered
-     └── NotActive             a function did not become active in time, or failed
-"""
+"""What the client takes and gives back."""
 
 from __future__ import annotations
 
@@ -15,30 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from raylambda.sdk.errors import AnswerNotUnderstood, FunctionError
+
 DEFAULT_ROLE = "arn:aws:iam::123456789012:role/raylambda"
 """AWS demands a role; raylambda only keeps it."""
-
-
-class ClientError(Exception):
-    """The root of what ``Client`` raises."""
-
-
-class LambdaApiError(ClientError):
-    """An error answer: ``code`` is AWS's (``ResourceNotFoundException``), ``status`` the HTTP status."""
-
-    def __init__(self, code: str, message: str, status: int) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
-        self.status = status
-
-
-class PlatformUnreachable(ClientError):
-    """The request got no answer; the text says why."""
-
-
-class NotActive(ClientError):
-    """The function cannot serve; the text has its state and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +95,10 @@ class AliasDescription:
 
 @dataclass(frozen=True, slots=True)
 class InvokeResult:
-    """``payload`` is what the function answered, for ``Event`` and ``DryRun`` nothing; ``function_error`` is set when it failed.
+    """What an invocation gave; ``function_error`` is AWS's word when the function failed, and then ``payload`` tells how.
 
-    ``log_tail`` is the end of the log as text, when asked for.
+    ``payload`` is the answer as it came, for ``Event`` and ``DryRun`` nothing. ``log_tail`` is the end of the log as text,
+    when asked for.
     """
 
     status: int
@@ -135,9 +108,25 @@ class InvokeResult:
     executed_version: str | None = None
     log_tail: str = ""
 
-    def json(self) -> Any:
-        """The payload as a Python value."""
-        return json.loads(self.payload)
+    @property
+    def value(self) -> Any:
+        """The payload as a Python value, ``None`` for an empty one; raises ``AnswerNotUnderstood`` when it is not JSON."""
+        if not self.payload:
+            return None
+        try:
+            return json.loads(self.payload)
+        except (ValueError, RecursionError) as error:
+            raise AnswerNotUnderstood(f"the function's answer is not JSON, its bytes are in payload: {error}") from None
+
+    def raise_for_function_error(self) -> InvokeResult:
+        """Itself, or ``FunctionError`` when the function failed."""
+        if self.function_error is None:
+            return self
+        try:
+            error = json.loads(self.payload)
+        except (ValueError, RecursionError):
+            error = self.payload.decode("utf-8", "replace")
+        raise FunctionError(self.function_error, error, self.log_tail)
 
 
 @dataclass(frozen=True, slots=True)

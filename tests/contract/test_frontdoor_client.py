@@ -1,30 +1,40 @@
-"""``raylambda.sdk.Client`` against a real front door."""
+"""``raylambda.Client`` and ``raylambda.AsyncClient`` against a real front door."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
+import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import raylambda
+from raylambda.home import PlatformNote, noted
 from raylambda.logs.writer import LogWriter
 from raylambda.model.clock import SystemClock
 from raylambda.model.environment import LogLines
 from raylambda.model.principal import Principal
 from raylambda.sdk import (
+    AnswerNotUnderstood,
     Client,
-    ClientError,
+    FunctionError,
     FunctionSettings,
     LambdaApiError,
     LogQuery,
     NotActive,
+    NotConnected,
+    PayloadNotJson,
     PlatformUnreachable,
 )
 from raylambda.store.engine import Database
-from raylambda.testing.calls import ScriptedInvoker
+from raylambda.testing.calls import RecordingQueue, ScriptedInvoker
 from tests.builders import a_completion, a_zip
+from tests.contract.awaited_client import awaited_client
 from tests.plugins.frontdoor import ACCOUNT, KEY, Served, a_front_door, serving
 
 PACKAGE = a_zip({"app.py": "def handler(event, context):\n    return event\n"})
@@ -35,11 +45,11 @@ def client_of(served: Served) -> Client:
     return Client(served.url, KEY.access_key_id, KEY.secret, "us-east-1")
 
 
-@pytest.fixture
-def client(front_door: Served) -> Iterator[Client]:
-    made = client_of(front_door)
-    yield made
-    made.close()
+@pytest.fixture(params=["blocking", "asynchronous"])
+def client(front_door: Served, request: pytest.FixtureRequest) -> Iterator[Client]:
+    kind = Client if request.param == "blocking" else awaited_client
+    with kind(front_door.url, KEY.access_key_id, KEY.secret, "us-east-1") as made:
+        yield made
 
 
 def test_a_function_from_creation_to_deletion(client: Client) -> None:
@@ -78,10 +88,129 @@ def test_invocations(client: Client, front_door: Served) -> None:
     invoker.play(a_completion(b'{"errorMessage": "no"}', "Unhandled", log_tail=b"END \xff\n"))
     failed = client.invoke("hello", tail=True)
 
-    assert answer.json() == {"a": [1]}
+    assert answer.value == {"a": [1]}
     assert (answer.executed_version, answer.request_id) == ("$LATEST", invoker.calls[0].request_id)
     assert (event.status, event.payload) == (202, b"")
     assert (failed.status, failed.function_error, failed.log_tail) == (200, "Unhandled", "END \ufffd\n")
+
+
+@pytest.mark.parametrize("payload", [None, 0, -1.5, True, "text \u20ac", [], [1, [None]], {}, {"a": {"b": []}}])
+def test_any_value_of_json_is_a_payload_and_an_answer(client: Client, payload: object) -> None:
+    assert client.invoke("hello", payload).value == payload  # the scripted invoker gives back what it gets
+
+
+@pytest.mark.parametrize("payload", [b'{"a":1}', bytearray(b"[]"), memoryview(b" 7 "), b'{"a": 1.0}'])
+def test_bytes_go_as_they_are(client: Client, payload: bytes) -> None:
+    assert client.invoke("hello", payload).payload == bytes(payload)
+
+
+@pytest.mark.parametrize("payload", [{1, 2}, object(), float("nan"), [float("inf")], {"a": b"b"}, {(1, 2): 3}])
+def test_what_json_cannot_say_is_refused_before_anything_is_sent(
+    client: Client, front_door: Served, payload: object
+) -> None:
+    invoker = front_door.door.invoker
+    assert isinstance(invoker, ScriptedInvoker)
+
+    with pytest.raises(PayloadNotJson, match="the payload is no JSON value: "):
+        client.invoke("hello", payload)
+
+    assert invoker.calls == []
+
+
+def test_an_answer_that_is_no_json_is_had_as_bytes(client: Client, front_door: Served) -> None:
+    invoker = front_door.door.invoker
+    assert isinstance(invoker, ScriptedInvoker)
+    invoker.play(a_completion(b"<html>"))
+
+    answer = client.invoke("hello")
+
+    assert answer.payload == b"<html>"
+    with pytest.raises(AnswerNotUnderstood, match="its bytes are in payload"):
+        _ = answer.value
+
+
+def test_qualifier_context_and_kind_arrive(client: Client, front_door: Served) -> None:
+    invoker, queue = front_door.door.invoker, front_door.door.queue
+    assert isinstance(invoker, ScriptedInvoker)
+    assert isinstance(queue, RecordingQueue)
+
+    client.invoke("hello", 1, "live", client_context={"custom": {"a": "\u20ac"}})
+    event = client.invoke("hello", 2, invocation_type="Event", raise_on_error=True)
+    dry = client.invoke("hello", 3, invocation_type="DryRun", tail=True)
+
+    call = invoker.calls[0]
+    assert call.qualifier == "live"
+    assert json.loads(call.client_context or "") == {"custom": {"a": "\u20ac"}}
+    assert [accepted.payload for accepted in queue.accepted] == [b"2"]
+    assert (event.status, event.value, dry.status, dry.value) == (202, None, 204, None)
+
+
+def test_a_function_error_is_an_exception_when_asked_for(client: Client, front_door: Served) -> None:
+    invoker = front_door.door.invoker
+    assert isinstance(invoker, ScriptedInvoker)
+    error = {"errorMessage": "no\x1b[2J", "errorType": "ValueError", "stackTrace": ["  File app.py\n"]}
+    for _ in range(2):
+        invoker.play(a_completion(json.dumps(error).encode(), "Unhandled", log_tail=b"END\n"))
+
+    with pytest.raises(FunctionError) as failed:
+        client.invoke("hello", raise_on_error=True)
+    later = client.invoke("hello")
+
+    assert str(failed.value) == r"ValueError: no\x1b[2J"  # a guest's text does not steer the terminal
+    assert failed.value.error_message == "no\x1b[2J"
+    assert (failed.value.kind, failed.value.error_type) == ("Unhandled", "ValueError")
+    assert (failed.value.stack_trace, failed.value.log_tail) == (["  File app.py\n"], "END\n")
+    assert later.value == error
+    with pytest.raises(FunctionError):
+        later.raise_for_function_error()
+
+
+@pytest.mark.parametrize(
+    ("payload", "text"),
+    [
+        (b"", "Unhandled"),
+        (b"null", "Unhandled: None"),
+        (b"\xffno", "Unhandled: \ufffdno"),
+        (b'{"errorType": 5, "errorMessage": [1], "stackTrace": "x"}', "5: [1]"),
+        (b"[" * 100_000, "Unhandled: [["),
+        (b'{"errorType": "Runtime.ExitError"}', "Runtime.ExitError"),
+    ],
+)
+def test_a_function_may_fail_in_any_form(client: Client, front_door: Served, payload: bytes, text: str) -> None:
+    invoker = front_door.door.invoker
+    assert isinstance(invoker, ScriptedInvoker)
+    invoker.play(a_completion(payload, "Unhandled"))
+
+    with pytest.raises(FunctionError) as failed:
+        client.invoke("hello", raise_on_error=True)
+
+    assert str(failed.value).startswith(text)
+    assert failed.value.stack_trace == []
+
+
+def test_threads_share_a_client_and_get_their_own_answers(front_door: Served) -> None:
+    with client_of(front_door) as client, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda number: client.invoke("hello", number).value, range(200)))
+
+    assert answers == list(range(200))
+
+
+def test_tasks_share_an_asynchronous_client_and_get_their_own_answers(front_door: Served) -> None:
+    async def ask() -> list[object]:
+        async with raylambda.AsyncClient(front_door.url, KEY.access_key_id, KEY.secret, "us-east-1") as client:
+            answers = await asyncio.gather(*(client.invoke("hello", number) for number in range(200)))
+            return [answer.value for answer in answers]
+
+    assert asyncio.run(ask()) == list(range(200))
+
+
+def test_a_client_may_serve_one_event_loop_after_another(front_door: Served) -> None:
+    client = raylambda.AsyncClient(front_door.url, KEY.access_key_id, KEY.secret, "us-east-1")
+
+    answers = [asyncio.run(client.invoke("hello", number)).value for number in range(3)]
+    asyncio.run(client.close())
+
+    assert answers == [0, 1, 2]
 
 
 def test_ray_options(client: Client) -> None:
@@ -203,17 +332,44 @@ def test_a_shared_group_shows_each_function_its_own_lines(client: Client, front_
     assert [record.message for record in client.logs("hello")] == ["from hello"]
 
 
-def test_the_environment_names_endpoint_key_and_region(front_door: Served) -> None:
-    environ = {
-        "AWS_ENDPOINT_URL_LAMBDA": front_door.url,
-        "AWS_ACCESS_KEY_ID": KEY.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": KEY.secret,
-        "AWS_DEFAULT_REGION": "eu-west-1",
-    }
+def test_the_environment_names_endpoint_key_and_region(
+    front_door: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", front_door.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEY.secret)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
 
-    client = raylambda.Client.from_environment(environ)
+    with raylambda.Client() as client:
+        client.create_function("hello", PACKAGE, SETTINGS)
+        assert [function.arn.split(":")[3] for function in client.list_functions()] == ["eu-west-1"]
 
-    assert list(client.list_functions()) == []
-    client.close()
-    with pytest.raises(ClientError, match="AWS_SECRET_ACCESS_KEY not set"):
-        Client.from_environment({**environ, "AWS_SECRET_ACCESS_KEY": ""})
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "")
+    with pytest.raises(NotConnected, match="there is no key for it: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"):
+        raylambda.Client()
+
+
+def test_the_examples_on_the_page_run_as_they_stand(
+    front_door: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    invoker = front_door.door.invoker
+    assert isinstance(invoker, ScriptedInvoker)
+    page = (Path(__file__).parents[2] / "docs" / "client.md").read_text("utf-8")
+    first, second, third = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    note = PlatformNote(front_door.url, "us-east-1", KEY.access_key_id, KEY.secret, "", "")
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    with noted(tmp_path / ".raylambda", note):
+        exec(first, {})
+        exec(third, {})
+        invoker.play(a_completion(b'{"errorType": "ValueError", "errorMessage": "no"}', "Unhandled", log_tail=b"END"))
+        exec(second, {})
+
+    assert capsys.readouterr().out.splitlines() == [
+        "{'name': 'world'} $LATEST",
+        "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]",
+        "ValueError no END",
+    ]

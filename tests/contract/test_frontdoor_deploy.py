@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from raylambda.sdk import Client, FunctionSettings, LambdaApiError
-from raylambda.sdk.connection import ApiRequest, Connection
+from raylambda.sdk import Client, FunctionSettings, LambdaApiError, operations
+from raylambda.sdk.client import Asking
 from raylambda.sdk.deployment import Deployment, DeployOptions
-from raylambda.sdk.signing import Credentials, SignatureV4
+from raylambda.sdk.operations import Operation
+from raylambda.sdk.signing import Credentials, FileBody, Signer
 from tests.builders import a_zip
 from tests.plugins.frontdoor import KEY, OTHER_KEY, Served
 from tests.waiting import until
@@ -58,23 +59,20 @@ class Requests(list[str]):
 @pytest.fixture
 def requests(monkeypatch: pytest.MonkeyPatch) -> Requests:
     sent = Requests()
-    json, upload = Connection.json, Connection.upload
+    ask = Asking.ask
 
-    def seen_json(self: Connection, request: ApiRequest) -> Any:
-        sent.append(f"{request.method} {request.path.rpartition('/')[2]}")
-        return json(self, request)
+    def seen(self: Asking, operation: Operation[Any], timeout_s: float | None = None) -> Any:
+        request = operation.request
+        upload = isinstance(request.body, FileBody)
+        sent.append("upload" if upload else f"{request.method} {request.path.rpartition('/')[2]}")
+        return ask(self, operation, timeout_s)
 
-    def seen_upload(self: Connection, path: str, file: Path, sha256: str) -> None:
-        sent.append("upload")
-        upload(self, path, file, sha256)
-
-    monkeypatch.setattr(Connection, "json", seen_json)
-    monkeypatch.setattr(Connection, "upload", seen_upload)
+    monkeypatch.setattr(Asking, "ask", seen)
     return sent
 
 
-def connection_of(served: Served, key: Any = KEY) -> Connection:
-    return Connection(served.url, Credentials(key.access_key_id, key.secret), REGION)
+def client_of(served: Served, access_key_id: str = KEY.access_key_id, secret: str = KEY.secret) -> Client:
+    return Client(served.url, access_key_id, secret, REGION)
 
 
 def kept(served: Served, tmp_path: Path) -> list[str]:
@@ -82,9 +80,12 @@ def kept(served: Served, tmp_path: Path) -> list[str]:
     return [path.name for part in ("uploads", "code") for path in (tmp_path / part).rglob("*") if path.is_file()]
 
 
-def a_package_in(tmp_path: Path, data: bytes) -> tuple[Path, str]:
+def an_upload(tmp_path: Path, data: bytes, sha256: str | None = None) -> Operation[None]:
+    """Of these bytes, under their digest or another one."""
     (tmp_path / "sent.zip").write_bytes(data)
-    return tmp_path / "sent.zip", hashlib.sha256(data).hexdigest()
+    return operations.upload_package(
+        FileBody(tmp_path / "sent.zip", len(data), sha256 or hashlib.sha256(data).hexdigest())
+    )
 
 
 def changed(deployment: Deployment) -> dict[str, Any]:
@@ -175,19 +176,19 @@ def test_a_deploy_that_is_interrupted_leaves_the_function_as_it_was(
 
 
 def test_another_accounts_package_is_not_there(front_door: Served, tmp_path: Path) -> None:
-    file, sha256 = a_package_in(tmp_path, a_zip({"app.py": "x = 1\n"}))
-    connection_of(front_door).upload(f"/_raylambda/packages/{sha256}", file, sha256)
-    theirs = Client(front_door.url, OTHER_KEY.access_key_id, OTHER_KEY.secret, REGION)
-    document = {"CodeSha256": base64.b64encode(bytes.fromhex(sha256)).decode()}
+    package = a_zip({"app.py": "x = 1\n"})
+    client_of(front_door).ask(an_upload(tmp_path, package))
+    theirs = client_of(front_door, OTHER_KEY.access_key_id, OTHER_KEY.secret)
+    document = {"CodeSha256": base64.b64encode(hashlib.sha256(package).digest()).decode()}
     document |= {"Runtime": "python3.11", "Handler": "app.handler"}
-    request = ApiRequest("PUT", "/_raylambda/functions/fn/deployment", document=document)
+    deployment = operations.put_deployment("fn", document)
 
     with pytest.raises(LambdaApiError) as refused:
-        connection_of(front_door, OTHER_KEY).json(request)
+        theirs.ask(deployment)
 
     assert refused.value.code == "PackageNotUploadedException"
     assert list(theirs.list_functions()) == []
-    assert connection_of(front_door).json(request)["Created"]
+    assert client_of(front_door).ask(deployment)["Created"]
 
 
 @pytest.mark.parametrize(
@@ -200,39 +201,35 @@ def test_another_accounts_package_is_not_there(front_door: Served, tmp_path: Pat
 def test_an_upload_that_is_no_package_leaves_nothing(
     front_door: Served, tmp_path: Path, data: bytes, announced: bytes | None, text: str
 ) -> None:
-    file, sha256 = a_package_in(tmp_path, data)
-
     for _ in range(2):
         with pytest.raises(LambdaApiError, match=text):
-            connection_of(front_door).upload(f"/_raylambda/packages/{sha256}", file, sha256)
+            client_of(front_door).ask(an_upload(tmp_path, data))
 
     assert kept(front_door, tmp_path) == []
 
 
 def test_other_bytes_than_were_signed_leave_nothing(front_door: Served, tmp_path: Path) -> None:
-    file, _ = a_package_in(tmp_path, a_zip({"app.py": "x = 1\n"}))
     other = hashlib.sha256(b"other").hexdigest()
 
     with pytest.raises(LambdaApiError, match="did not arrive as it was announced"):
-        connection_of(front_door).upload(f"/_raylambda/packages/{other}", file, other)
+        client_of(front_door).ask(an_upload(tmp_path, a_zip({"app.py": "x = 1\n"}), other))
 
     assert kept(front_door, tmp_path) == []
 
 
 def test_an_upload_that_is_repeated_is_one(front_door: Served, tmp_path: Path) -> None:
-    file, sha256 = a_package_in(tmp_path, a_zip({"app.py": "x = 1\n"}))
+    package = a_zip({"app.py": "x = 1\n"})
     for _ in range(2):
-        connection_of(front_door).upload(f"/_raylambda/packages/{sha256}", file, sha256)
+        client_of(front_door).ask(an_upload(tmp_path, package))
 
-    assert kept(front_door, tmp_path) == [sha256]
+    assert kept(front_door, tmp_path) == [hashlib.sha256(package).hexdigest()]
 
 
 def test_an_upload_of_a_stranger_is_refused_before_a_byte_is_kept(front_door: Served, tmp_path: Path) -> None:
-    file, sha256 = a_package_in(tmp_path, a_zip({"app.py": "x = 1\n"}))
-    stranger = Connection(front_door.url, Credentials(KEY.access_key_id, "wrong"), REGION)
+    stranger = client_of(front_door, secret="wrong")
 
     with pytest.raises(LambdaApiError) as refused:
-        stranger.upload(f"/_raylambda/packages/{sha256}", file, sha256)
+        stranger.ask(an_upload(tmp_path, a_zip({"app.py": "x = 1\n"})))
 
     assert refused.value.status == 403
     assert not (tmp_path / "uploads").exists()
@@ -240,12 +237,10 @@ def test_an_upload_of_a_stranger_is_refused_before_a_byte_is_kept(front_door: Se
 
 def test_an_upload_that_is_cut_leaves_nothing(front_door: Served, tmp_path: Path) -> None:
     sha256 = hashlib.sha256(b"x" * 3_000_000).hexdigest()
-    connection = connection_of(front_door)
-    request = connection._http.build_request("PUT", f"/_raylambda/packages/{sha256}", content=b"")
-    request.headers["Content-Length"] = "3000000"
-    auth = SignatureV4(Credentials(KEY.access_key_id, KEY.secret), REGION, time.time, sha256)
-    next(auth.sync_auth_flow(request))
-    head = f"PUT /_raylambda/packages/{sha256} HTTP/1.1\r\n" + "".join(
+    upload = operations.upload_package(FileBody(tmp_path / "never-read", 3_000_000, sha256))
+    signer = Signer(Credentials(KEY.access_key_id, KEY.secret), REGION, f"{front_door.host}:{front_door.port}")
+    request = signer.http_request(upload.request, time.time())
+    head = f"PUT {request.target} HTTP/1.1\r\n" + "".join(
         f"{name}: {value}\r\n" for name, value in request.headers.items()
     )
 

@@ -4,44 +4,56 @@ from __future__ import annotations
 
 import hashlib
 
-import httpx
 import pytest
 
 from raylambda.frontdoor.auth.credential import ReceivedRequest
 from raylambda.frontdoor.auth.keys import KeyRing
 from raylambda.frontdoor.auth.signature import SignatureCheck
 from raylambda.frontdoor.routing import parse_query
-from raylambda.sdk.signing import Credentials, SignatureV4
+from raylambda.sdk.signing import ApiRequest, Credentials, HttpRequest, Signer
 from raylambda.settings import AccessKey
 from raylambda.testing.clock import ManualClock
 
+NOW_S = 1_800_000_000.0
 
-def signed(request: httpx.Request, token: str | None = None) -> tuple[ReceivedRequest, str]:
-    auth = SignatureV4(Credentials("AKID", "s/ecret", token), "eu-west-1", lambda: 1_800_000_000.0)
-    next(auth.sync_auth_flow(request))
-    path, _, query = request.url.raw_path.decode().partition("?")
-    received = ReceivedRequest(request.method, path, list(request.headers.items()), parse_query(query.encode()))
-    return received, hashlib.sha256(request.read()).hexdigest()
+
+def received(request: HttpRequest) -> ReceivedRequest:
+    path, _, query = request.target.partition("?")
+    return ReceivedRequest(request.method, path, list(request.headers.items()), parse_query(query.encode()))
 
 
 @pytest.mark.parametrize(
     "request_",
     [
-        httpx.Request("GET", "http://h/2015-03-31/functions"),
-        httpx.Request("GET", "http://h:8470/2015-03-31/functions/arn%3Aaws%3Alambda?Qualifier=%24LATEST&a=b+c&a=%7E"),
-        httpx.Request("PUT", "http://h/x/y~z", json={"a": 1}),
-        httpx.Request("POST", "http://h/2015/a%20b", content=b"\x00\xff", headers={"X-Amz-Log-Type": " Tail  now "}),
-        httpx.Request("POST", "http://h/x", params={"MaxItems": "5", "Marker": "a/b=c&"}),
+        ApiRequest("GET", "/2015-03-31/functions"),
+        ApiRequest("GET", "/2015-03-31/functions/arn%3Aaws%3Alambda", {"Qualifier": "$LATEST", "a": "b c", "z": "~"}),
+        ApiRequest("PUT", "/x/y~z", headers={"Content-Type": "application/json"}, body=b'{"a": 1}'),
+        ApiRequest("POST", "/2015/a%20b", headers={"X-Amz-Log-Type": " Tail  now "}, body=b"\x00\xff"),
+        ApiRequest("POST", "/x", {"MaxItems": "5", "Marker": "a/b=c&"}),
     ],
 )
 @pytest.mark.parametrize("token", [None, "session"])
-def test_botocores_verification_accepts_our_signatures(request_: httpx.Request, token: str | None) -> None:
-    check = SignatureCheck(KeyRing([AccessKey("AKID", "s/ecret", "123456789012")]), ManualClock(1_800_000_000.0))
+@pytest.mark.parametrize("prefix", ["", "/behind/a%20proxy"])
+def test_botocores_verification_accepts_our_signatures(request_: ApiRequest, token: str | None, prefix: str) -> None:
+    check = SignatureCheck(KeyRing([AccessKey("AKID", "s/ecret", "123456789012")]), ManualClock(NOW_S))
 
-    received, body_sha256 = signed(request_, token)
+    signed = Signer(Credentials("AKID", "s/ecret", token), "eu-west-1", "h:8470", prefix).http_request(request_, NOW_S)
 
-    assert check.examine(received)(body_sha256).region == "eu-west-1"
+    assert check.examine(received(signed))(hashlib.sha256(signed.body).hexdigest()).region == "eu-west-1"
+
+
+def test_what_anybody_may_ask_carries_no_key() -> None:
+    signer = Signer(Credentials("AKID", "s/ecret", "session"), "eu-west-1", "h:8470")
+
+    request = signer.http_request(ApiRequest("GET", "/_raylambda/health", signed=False), NOW_S)
+
+    assert request.headers == {"host": "h:8470", "content-length": "0"}
 
 
 def test_secrets_are_not_printed() -> None:
-    assert "s/ecret" not in repr(Credentials("AKID", "s/ecret", "s/ecret"))
+    signer = Signer(Credentials("AKID", "s/ecret", "t/oken"), "eu-west-1", "h:8470")
+
+    shown = f"{signer!r} {signer.http_request(ApiRequest('GET', '/'), NOW_S)!r}"
+
+    assert "s/ecret" not in shown
+    assert "t/oken" not in shown
