@@ -39,6 +39,7 @@ from raylambda.scheduling.follower import FunctionSubscriber
 from raylambda.scheduling.invoker import Invoker
 from raylambda.scheduling.leases import Leases
 from raylambda.scheduling.registry import Registry
+from raylambda.scheduling.tally import Tally
 from raylambda.settings import Settings
 from raylambda.store.changes import ChangeKind
 from raylambda.store.codestore import LocalCodeStore
@@ -84,7 +85,8 @@ async def open_platform(
         registry, admission = Registry(random.random), Admission(settings.concurrency)
         functions = FunctionSubscriber(StoredFunctions(database), registry, admission, fleet)
         follower = await stack.enter_async_context(_open_follower(database, functions, clock))
-        invoker = Invoker(follower, registry, Leases(admission, fleet), hosts)
+        tally = Tally()
+        invoker = Invoker(follower, registry, Leases(admission, fleet), hosts, tally.count)
         stack.push_async_callback(invoker.drain, _DRAIN_S)
         dispatcher = await stack.enter_async_context(_open_dispatcher(settings, clock, database, invoker))
 
@@ -97,7 +99,7 @@ async def open_platform(
             authenticator=authenticator(settings, clock),
             links=links,
             logs=logs,
-            status=Status(settings, fleet, database, hosts, registry, admission, follower, dispatcher),
+            status=Status(settings, fleet, database, hosts, registry, admission, tally, follower, dispatcher),
             healthy=lambda: bool(hosts),
         )
         yield Platform(front_door, fleet, hosts, invoker, dispatcher)

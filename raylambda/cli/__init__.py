@@ -1,4 +1,4 @@
-"""The command line: `raylambda up | env | deploy | invoke | list | get | delete | logs | status`.
+"""The command line: `raylambda up | env | deploy | invoke | list | get | delete | logs | status | completion`.
 
 Each command is one short function in the file of its subject (``platform``, ``functions``, ``logs``, ``status``); ``app`` puts
 them together, ``output`` prints, ``packaging`` makes a package of a folder, ``connection`` knows where the platform is.

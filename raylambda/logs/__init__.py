@@ -1,8 +1,9 @@
 """What functions wrote: kept for days, read from the end, followed.
 
-* ``writer``  ``LogWriter``: hosts' log lines in
-* ``reader``  ``LogReader``: lines out, as many as a ``LogQuery`` asks for, and those that come
-* ``files``   how they lie on disk; ``expire_logs`` removes what is too old
+* ``writer``    ``LogWriter``: hosts' log lines in
+* ``reader``    ``LogReader``: lines out, as many as a ``LogQuery`` asks for, and those that come
+* ``requests``  whose a line is: which invocation wrote it
+* ``files``     how they lie on disk; ``expire_logs`` removes what is too old
 
 The way of a line: a function writes it; ``node.sandbox.output`` reads the pipe, ``node.environment.logging`` makes lines and
 keeps them in the host's outbox; ``hosts.listener`` fetches them (``Host.events``) and hands them to ``LogWriter.append``;

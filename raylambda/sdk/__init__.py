@@ -24,6 +24,7 @@ from raylambda.sdk.values import (
     LambdaApiError,
     LogQuery,
     LogRecord,
+    LogSearchEnded,
     NotActive,
     PlatformUnreachable,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "LambdaApiError",
     "LogQuery",
     "LogRecord",
+    "LogSearchEnded",
     "NotActive",
     "PlatformUnreachable",
 ]

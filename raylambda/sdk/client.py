@@ -22,6 +22,7 @@ from raylambda.sdk.values import (
     InvokeResult,
     LogQuery,
     LogRecord,
+    LogSearchEnded,
     NotActive,
 )
 
@@ -166,11 +167,16 @@ class Client:
             pause = min(2 * pause, _POLL_LAST_S)
 
     def logs(self, name: str, query: LogQuery | None = None) -> Iterator[LogRecord]:
-        """What a function wrote, oldest first; with ``LogQuery(follow=True)`` it goes on as the function writes."""
+        """What a function wrote, oldest first; with ``LogQuery(follow=True)`` it goes on as the function writes.
+
+        Raises ``LogSearchEnded`` behind the last line when the log has more than one request looks at.
+        """
         request = ApiRequest("GET", f"{_OWN}/functions/{_label(name)}/logs", (query or LogQuery()).parameters())
         for line in self._connection.lines(request):
             document = json.loads(line)
-            yield LogRecord(document["time"], document["stream"], document["message"])
+            if "searched_to" in document:
+                raise LogSearchEnded(document["searched_to"])
+            yield LogRecord(document["time"], document["stream"], document["message"], document.get("request_id"))
 
     def status(self, *, detail: bool = False, function: str | None = None) -> dict[str, Any]:
         """What the platform says of itself: nodes, hosts, environments, the isolation in force.
