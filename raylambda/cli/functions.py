@@ -69,7 +69,7 @@ def declare_get(parser: ArgumentParser) -> None:
     parser.set_defaults(run=get)
 
 
-def get(name: str, qualifier: str | None, as_json: bool) -> None:  # JSON it is
+def get(name: str, qualifier: str | None, as_json: bool) -> None:
     """A function's configuration and where its code is."""
     with progress("Asking the platform ..."):
         found = connect().get_function(name, qualifier)

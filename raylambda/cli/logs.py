@@ -97,7 +97,7 @@ def _records(client: Client, name: str, query: LogQuery) -> Iterator[LogRecord]:
 
     if not any(client.logs(name, LogQuery(limit=1))):
         client.get_function(name)  # a log outlives its function; without either, the name is wrong
-    if query.since_ms is query.until_ms is query.limit is query.request_id is None:
+    if (query.since_ms, query.until_ms, query.limit, query.request_id) == (None, None, None, None):
         lately = dataclasses.replace(query, since_ms=int((time.time() - _PAGE_S) * 1000))
         anything = any(client.logs(name, dataclasses.replace(lately, limit=1, follow=False)))
         query = lately if anything else dataclasses.replace(query, limit=_PAGE_LINES)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Collection, Iterator, Mapping
-from os.path import commonprefix
 from typing import Any
 
 from raylambda.cli.arguments import Words, add_json, complete_with
 from raylambda.cli.connection import connect
 from raylambda.cli.logs import utc
-from raylambda.cli.output import progress, show, show_json, show_table, show_warning, table_lines
+from raylambda.cli.output import progress, show, show_json, show_table, show_warning, table_lines, visible
 
 _ROWS = 100
 
@@ -42,7 +41,7 @@ def status(why: str | None, *, everything: bool, as_json: bool) -> None:
         show_json(found)
     elif why is not None:
         for function in found["functions"]:
-            for line in story(function):
+            for line in why_lines(function):
                 show(line)
     else:
         _show_platform(found, everything)
@@ -118,8 +117,10 @@ def unique_prefixes(ids: Collection[str], shortest: int = 6) -> dict[str, str]:
     short = {}
     for number, one in enumerate(ordered):
         neighbours = [ordered[other] for other in (number - 1, number + 1) if 0 <= other < len(ordered)]
-        shared = max((len(commonprefix([one, other])) for other in neighbours), default=0)
-        short[one] = one[: max(shortest, shared + 1)]
+        enough = shortest
+        while enough < len(one) and any(other.startswith(one[:enough]) for other in neighbours):
+            enough += 1
+        short[one] = one[:enough]
     return short
 
 
@@ -139,8 +140,15 @@ def _show_environments(found: Mapping[str, Any], short: Mapping[str, str]) -> No
     show()
 
 
-def story(function: Mapping[str, Any]) -> Iterator[str]:
-    """The story of one function: concurrency, who waits and was refused, then each environment from its first step on."""
+def why_lines(function: Mapping[str, Any]) -> Iterator[str]:
+    """The story of one function: concurrency, who waits and was refused, then each environment from its first step on.
+
+    Reasons may hold what a function wrote: nothing of it may steer the terminal.
+    """
+    return map(visible, _story(function))
+
+
+def _story(function: Mapping[str, Any]) -> Iterator[str]:
     units = function["concurrency"]
     kind = "shared by all functions without a reservation" if units["reserved"] is None else "reserved for it alone"
     yield function["arn"]
