@@ -55,9 +55,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         status: int | None = options.pop("run")(**options)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Who reads us has enough. What is still buffered must not complain when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # who reads us has enough
+        _forget_output()
         return 141  # what a shell says of a program that SIGPIPE ended
     except KeyboardInterrupt:
         return 130
@@ -67,9 +66,16 @@ def run(arguments: Sequence[str]) -> int:
         text = one_line(error)
         if text is None:
             raise
+        if isinstance(error, OSError):
+            _forget_output()
         show_error(text)
         return 1
     return status or 0
+
+
+def _forget_output() -> None:
+    """What is still buffered must not fail again when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _open_standard_streams() -> None:
