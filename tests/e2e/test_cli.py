@@ -215,6 +215,7 @@ def test_functions_are_listed_shown_and_deleted(raylambda: Command, folder: Path
 def test_logs_are_shown_with_and_without_times(raylambda: Command, deploy: Any) -> None:
     name = deploy(ECHO)
     raylambda.output("invoke", name, "--payload", '"a"')
+    await_line(raylambda, name, "said a")
 
     stamped = raylambda.output("logs", name).splitlines()
     bare = raylambda.output("logs", name, "--no-times", "--since", "1h", "--limit", "100").splitlines()
@@ -250,6 +251,12 @@ def test_following_a_log_shows_lines_as_they_come_until_ctrl_c(raylambda: Comman
     assert "Traceback" not in errors
 
 
+def await_line(raylambda: Command, name: str, wanted: str) -> None:
+    """A line is on its way from its host when the answer is here already."""
+    with following(raylambda, name) as process:
+        until(process.stdout, wanted)
+
+
 def until(lines: Iterator[str] | Any, wanted: str) -> None:
     """Read lines up to the one that is wanted; the test's own time limit ends a wait in vain."""
     for line in lines:
@@ -273,6 +280,7 @@ def test_logs_of_one_invocation_are_found_and_guests_steer_no_terminal(raylambda
     name = deploy("def handler(event, context):\n    print('\\x1b[2J' + event)\n")
     first = json.loads(raylambda.output("invoke", name, "--payload", '"a"', "--json"))
     raylambda.output("invoke", name, "--payload", '"b"')
+    await_line(raylambda, name, r"\x1b[2Jb")
 
     own = raylambda.output("logs", name, "--no-times", "--request-id", first["RequestId"]).splitlines()
     raw = raylambda.output("logs", name, "--no-times", "--raw", "--filter", "[2J").splitlines()
