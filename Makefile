@@ -37,11 +37,16 @@ format: setup ## rewrite the code in the project's format
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
 
-lock: ## pin the newest versions that pyproject.toml allows
-	uv pip compile pyproject.toml requirements/build.in --extra dev --extra postgresql --python-version 3.11 --upgrade \
-	  --no-emit-index-url --no-emit-find-links --generate-hashes --custom-compile-command "make lock" --quiet -o requirements/raylambda.lock
-	uv pip compile requirements/awscli.in --python-version 3.11 --upgrade \
-	  --no-emit-index-url --no-emit-find-links --generate-hashes --custom-compile-command "make lock" --quiet -o requirements/awscli.lock
+COMPILE = .venv/bin/uv pip compile --python-version 3.11 --upgrade --no-emit-index-url --no-emit-find-links \
+  --generate-hashes --custom-compile-command "make lock" --quiet
+
+lock: setup ## pin the newest versions that pyproject.toml and the tools' lists allow
+	$(COMPILE) pyproject.toml requirements/build.in --extra dev --extra postgresql -o requirements/raylambda.lock
+	$(COMPILE) requirements/awscli.in -o requirements/awscli.lock
+	@for folder in python_clients python_functions; do \
+	  $(COMPILE) tests/tools/$$folder/requirements.in -o tests/tools/$$folder/requirements.lock; done
+	@for folder in node_clients node_functions; do \
+	  npm install --prefix tests/tools/$$folder --package-lock-only --omit-lockfile-registry-resolved; done
 
 bench: setup ## the table of speed and memory, with ratios from one run
 	$(PY) -m bench.table

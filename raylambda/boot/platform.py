@@ -43,6 +43,7 @@ from raylambda.scheduling.follower import FunctionSubscriber
 from raylambda.scheduling.invoker import Invoker
 from raylambda.scheduling.leases import Leases
 from raylambda.scheduling.registry import Registry
+from raylambda.scheduling.tally import Tally
 from raylambda.settings import Settings
 from raylambda.store.changes import ChangeKind
 from raylambda.store.codestore import LocalCodeStore
@@ -87,11 +88,7 @@ async def open_platform(
     async with AsyncExitStack() as stack:
         database = await asyncio.to_thread(open_database, settings)
         stack.callback(database.close)
-        code_store, uploads = LocalCodeStore(settings.home / "packages"), Uploads(settings.home / "uploads", clock)
-        for store in (code_store, uploads):
-            await asyncio.to_thread(store.tidy)
-        collector = PackageCollector(database, code_store, uploads, clock)
-        await stack.enter_async_context(_in_background(_collect(collector)))
+        code_store, uploads = await stack.enter_async_context(_open_code(settings, clock, database))
         logs = LogReader(settings.home / "logs")
         stack.callback(logs.close)
 
@@ -104,7 +101,8 @@ async def open_platform(
         functions = FunctionSubscriber(StoredFunctions(database), registry, admission, fleet)
         follower = await stack.enter_async_context(_open_follower(database, functions, clock))
         await stack.enter_async_context(_in_background(_tidy_logs(settings, clock, registry)))
-        invoker = Invoker(follower, registry, Leases(admission, fleet), hosts)
+        tally = Tally()
+        invoker = Invoker(follower, registry, Leases(admission, fleet), hosts, tally.count)
         stack.push_async_callback(invoker.drain, _DRAIN_S)
         dispatcher = await stack.enter_async_context(_open_dispatcher(settings, clock, database, invoker))
 
@@ -120,7 +118,7 @@ async def open_platform(
             surroundings=Surroundings(settings.region, dashboard_url),
             links=links,
             logs=logs,
-            status=Status(settings, fleet, database, hosts, registry, admission, follower, dispatcher),
+            status=Status(settings, fleet, database, hosts, registry, admission, tally, follower, dispatcher),
             healthy=lambda: bool(hosts),
         )
         yield Platform(front_door, fleet, hosts, invoker, dispatcher)
@@ -150,14 +148,26 @@ async def _tidy_logs(settings: Settings, clock: Clock, registry: Registry) -> No
         await asyncio.sleep(_HOUR_S)
 
 
-async def _collect(collector: PackageCollector) -> None:
-    """For ever; a store that does not work now is asked again."""
-    while True:
-        try:
-            await asyncio.to_thread(collector.collect)
-        except (StoreUnavailable, OSError) as error:
-            _log.warning("packages_not_collected", error=str(error))
-        await asyncio.sleep(EVERY_S)
+@asynccontextmanager
+async def _open_code(
+    settings: Settings, clock: Clock, database: Database
+) -> AsyncIterator[tuple[LocalCodeStore, Uploads]]:
+    """Packages and uploads, without what a killed process left half there; what no version needs is collected meanwhile."""
+    code_store, uploads = LocalCodeStore(settings.home / "packages"), Uploads(settings.home / "uploads", clock)
+    for store in (code_store, uploads):
+        await asyncio.to_thread(store.tidy)
+    collector = PackageCollector(database, code_store, uploads, clock)
+
+    async def collect_for_ever() -> None:
+        while True:
+            try:
+                await asyncio.to_thread(collector.collect)
+            except (StoreUnavailable, OSError) as error:
+                _log.warning("packages_not_collected", error=str(error))
+            await asyncio.sleep(EVERY_S)
+
+    async with _in_background(collect_for_ever()):
+        yield code_store, uploads
 
 
 @asynccontextmanager

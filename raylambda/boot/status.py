@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import structlog
 
 from raylambda import __version__
+from raylambda.boot.overview import functions_in_regions, overview
 from raylambda.boot.ray_cluster import cluster_facts
 from raylambda.fleet.driver import FleetDriver
 from raylambda.hosts.directory import HostDirectory
@@ -22,6 +23,7 @@ from raylambda.model.principal import Principal
 from raylambda.queue.dispatcher import Dispatcher
 from raylambda.scheduling.admission import Admission
 from raylambda.scheduling.registry import Registry
+from raylambda.scheduling.tally import Tally
 from raylambda.settings import Settings
 from raylambda.store.engine import Database
 from raylambda.store.events import unsettled_events
@@ -43,39 +45,54 @@ class Status:
     hosts: HostDirectory
     registry: Registry
     admission: Admission
+    tally: Tally
     follower: ChangeFollower
     dispatcher: Dispatcher
+    began: float = field(default_factory=time.time)
 
     async def __call__(self, principal: Principal, detail: bool, function: str | None) -> Mapping[str, Any]:
         """With ``detail``, ``functions`` is there too: one entry for the named function, or for each that has a story.
 
         Raises ``ResourceNotFoundException`` for a function that the account does not have.
         """
+        account = principal.account
         address, nodes = await asyncio.to_thread(cluster_facts)
+        events = await asyncio.to_thread(self._events, account)
         url = self.settings.database_url
+        known = [key for key in self.registry.keys() if key[0] == account]  # noqa: SIM118 - no dict
+        fleet = _seen_by(account, self.fleet.describe())
         return {
             "version": __version__,
             "time": time.time(),
+            "since": self.began,
             "auth": self.settings.auth,
             "store": "sqlite" if url is None else url.partition(":")[0],
             "ray_address": address,
             "nodes": nodes,
             "hosts": [asdict(host.facts) for host in self.hosts],
-            "fleet": _seen_by(principal.account, self.fleet.describe()),
+            "overview": overview(known, fleet["hosts"], self.admission.units, self.tally.of, events),
+            "functions_in_regions": functions_in_regions(known),
+            "fleet": fleet,
             "concurrency": {
-                place: region
-                for place, region in self.admission.describe().items()
-                if place.startswith(f"{principal.account}/")
+                place: region for place, region in self.admission.describe().items() if place.startswith(f"{account}/")
             },
             "change_feed": self.follower.describe(),
-            "queue": self.dispatcher.describe(),
-            **({"functions": await self._stories(principal, function)} if detail else {}),
+            "queue": {
+                **self.dispatcher.describe(),
+                "unsettled": sum(count for count, _ in events.values()),
+                "next_due_at": min((due_at for _, due_at in events.values()), default=None),
+            },
+            **({"functions": await self._stories(principal, function, known, events)} if detail else {}),
         }
 
-    async def _stories(self, principal: Principal, function: str | None) -> list[dict[str, Any]]:
+    async def _stories(
+        self,
+        principal: Principal,
+        function: str | None,
+        known: Collection[FunctionKey],
+        events: Mapping[FunctionKey, tuple[int, float]],
+    ) -> list[dict[str, Any]]:
         """The decisions about each function, with the lives of its environments as their hosts tell them."""
-        events = await asyncio.to_thread(self._events, principal.account)
-        known = [key for key in self.registry.keys() if key[0] == principal.account]  # noqa: SIM118 - no dict
         if function is None:
             keys = [key for key in known if key in events or self.fleet.tells_of(key) or self.admission.tells_of(key)]
         else:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from typing import Protocol
 
 import ray
 import uvloop
 
 from raylambda.boot import BootError
 from raylambda.boot.front_door import own_key
+from raylambda.boot.listening import announcements, endpoint_of, is_loopback, listener
 from raylambda.boot.platform import Platform, open_database, open_platform
 from raylambda.boot.ray_cluster import ray_cluster
 from raylambda.frontdoor.app import create_app
@@ -22,10 +22,11 @@ from raylambda.hosts.ports import HostUnfit
 from raylambda.model.clock import SystemClock
 from raylambda.settings import Settings
 
-Say = Callable[[str], None]
 
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what a client on this machine connects to instead
+class Say(Protocol):
+    """Is told every step of starting and stopping; ``waits`` when the next one may take a while, ``facts`` for programs."""
+
+    def __call__(self, text: str, *, warning: bool = False, waits: bool = False, **facts: str) -> None: ...
 
 
 def run(settings: Settings, say: Say) -> None:
@@ -34,15 +35,29 @@ def run(settings: Settings, say: Say) -> None:
     Raises ``BootError`` and ``HomeUnusable``, before Ray starts for what can be known before.
     """
     _check(settings)
-    with locked(settings.home), _listener(settings) as listener:
+    with locked(settings.home), listener(settings.host, settings.port) as bound:
         open_database(settings).close()
-        say("Starting Ray" if settings.ray_address is None else f"Joining the Ray cluster at {settings.ray_address}")
+        url = settings.database_url
+        say(f"Functions and events are in {'SQLite' if url is None else url.partition(':')[0]}, home: {settings.home}")
+        _announce_address(settings, bound, say)
+        if settings.ray_address is None:
+            say("Starting Ray", waits=True)
+        else:
+            say(f"Joining the Ray cluster at {settings.ray_address}", waits=True)
         with ray_cluster(settings) as dashboard_url:
-            uvloop.run(_serve(settings, listener, dashboard_url, say))
+            say(f"Ray runs at {ray.get_runtime_context().gcs_address}")
+            uvloop.run(_serve(settings, bound, dashboard_url, say))
+
+
+def _announce_address(settings: Settings, bound: socket.socket, say: Say) -> None:
+    port = bound.getsockname()[1]
+    say(f"The front door has {settings.host}:{port}")
+    for text in announcements(settings.host, port):
+        say(text, warning=True)
 
 
 def _check(settings: Settings) -> None:
-    if settings.auth == "none" and settings.host not in _LOOPBACK:
+    if settings.auth == "none" and not is_loopback(settings.host):
         raise BootError(
             f"RAYLAMBDA_AUTH=none lets anybody run code; it is refused on {settings.host}: "
             "listen on 127.0.0.1, or set RAYLAMBDA_AUTH=sigv4"
@@ -51,29 +66,14 @@ def _check(settings: Settings) -> None:
         raise BootError("the platform runs on a node of its Ray cluster: give `auto` or the head's host:port")
 
 
-@contextmanager
-def _listener(settings: Settings) -> Iterator[socket.socket]:
-    """The front door's socket, bound before Ray starts: a port in use is known at once."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((settings.host, settings.port))
-        except OSError as error:
-            raise BootError(
-                f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; choose another with --port"
-            ) from None
-        yield listener
-
-
-async def _serve(settings: Settings, listener: socket.socket, dashboard_url: str | None, say: Say) -> None:
+async def _serve(settings: Settings, bound: socket.socket, dashboard_url: str | None, say: Say) -> None:
     async with open_platform(settings, SystemClock(), dashboard_url=dashboard_url) as platform:
         server = make_server(create_app(platform.front_door), platform.front_door.logs.close)
-        note = _note(settings, listener)
+        note = _note(settings, bound)
         with noted(settings.home, note):
             announcing = asyncio.create_task(_announce(platform, settings, note.endpoint, say))
             announcing.add_done_callback(lambda done: _stop_if_failed(done, server))
-            await server.serve(sockets=[listener])
+            await server.serve(sockets=[bound])
             if announcing.done():
                 announcing.result()
             announcing.cancel()
@@ -86,26 +86,27 @@ def _stop_if_failed(announcing: asyncio.Task[None], server: FrontDoorServer) -> 
 
 
 async def _announce(platform: Platform, settings: Settings, endpoint: str, say: Say) -> None:
-    say("Starting a host for execution environments")
+    say("Starting a host for execution environments", waits=True)
     try:
         await platform.fleet.ready()
     except HostUnfit as error:
         raise BootError(str(error)) from None
+    for facts in {(host.facts.isolation[0], host.facts.runtimes) for host in platform.hosts}:
+        say(f"A host is ready: isolation {facts[0]}, runtimes {', '.join(facts[1])}")
     if settings.auth == "none":
-        say("WARNING: RAYLAMBDA_AUTH=none: requests are not checked; whoever reaches this port runs code here")
+        say("RAYLAMBDA_AUTH=none: requests are not checked; whoever reaches this port runs code here", warning=True)
     for warning in sorted({warning for host in platform.hosts for warning in host.facts.warnings}):
-        say(f"WARNING: {warning}")
-    say(f"raylambda serves invocations at {endpoint}")
+        say(warning, warning=True)
+    say(f"raylambda serves invocations at {endpoint}", endpoint=endpoint)
     say('Use it from another terminal: eval "$(raylambda env)"')
     say(f"Open {endpoint}/ in a browser to see how to connect")
 
 
-def _note(settings: Settings, listener: socket.socket) -> PlatformNote:
+def _note(settings: Settings, bound: socket.socket) -> PlatformNote:
     """Where this platform listens, and with which key, for the other commands of this machine."""
-    host = _ANY_ADDRESS.get(settings.host, settings.host)
     key = own_key(settings)
     return PlatformNote(
-        endpoint=f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}",
+        endpoint=endpoint_of(settings.host, bound),
         region=settings.region,
         access_key_id=key.access_key_id,
         secret_access_key=key.secret,

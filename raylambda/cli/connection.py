@@ -1,46 +1,34 @@
-"""Where the platform is and with which key: what the environment says, otherwise what the last `raylambda up` left."""
+"""The platform that this shell means, as the client finds it (``sdk.connection``)."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import sys
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from raylambda.home import read_note
-from raylambda.sdk import Client
-from raylambda.settings import AccessKey, Settings
+from raylambda.cli.output import hint, is_terminal
 
+if TYPE_CHECKING:
+    from raylambda.sdk import Client
+    from raylambda.sdk.connection import Connection
 
-@dataclass(frozen=True)
-class Connection:
-    """An endpoint, a key and a region."""
-
-    endpoint: str
-    key: AccessKey
-    region: str
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def connect() -> Client:
-    """A client of the platform that this shell means."""
-    found = find_connection(os.environ)
-    return Client(found.endpoint, found.key.access_key_id, found.key.secret, found.region)
+    """A client of the platform that this shell means; one on another machine is named. Raises ``NotConnected``."""
+    from raylambda.sdk import Client  # noqa: PLC0415  # starts slowly
+
+    found = connection()
+    if urlsplit(found.endpoint).hostname not in LOOPBACK and is_terminal(sys.stderr):
+        hint(f"at {found.endpoint} ({found.said_by})")
+    key = found.credentials
+    return Client(found.endpoint, key.access_key_id, key.secret, found.region, key.token)
 
 
-def find_connection(environ: Mapping[str, str]) -> Connection:
-    """The AWS variables first (a remote platform, or what `raylambda env` printed), then this machine's own platform."""
-    settings = Settings.from_environ(environ)
-    endpoint = environ.get("AWS_ENDPOINT_URL_LAMBDA")
-    if endpoint is None:
-        return own_connection(environ)
-    key_id, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
-    key = AccessKey(key_id, secret, settings.account_id) if key_id and secret else own_connection(environ).key
-    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or settings.region
-    return Connection(endpoint.rstrip("/"), key, region)
+def connection() -> Connection:
+    """Where that platform is, and with which key; raises ``NotConnected``."""
+    from raylambda.sdk.connection import Wanted, find_connection  # noqa: PLC0415  # starts slowly
 
-
-def own_connection(environ: Mapping[str, str]) -> Connection:
-    """This machine's own platform, whatever the AWS variables say; raises ``NoPlatform``."""
-    settings = Settings.from_environ(environ)
-    note = read_note(settings.home)
-    key = AccessKey(note.access_key_id, note.secret_access_key, settings.account_id)
-    return Connection(note.endpoint, key, note.region)
+    return find_connection(Wanted(), os.environ)

@@ -2,62 +2,93 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import os
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from raylambda.cli.arguments import Words, add_json, complete_with
 from raylambda.cli.connection import connect
-from raylambda.cli.output import show_json, size_text, talk
-from raylambda.sdk import FunctionSettings
-from raylambda.sdk.deployment import Deployment, DeployOptions
-from raylambda.sdk.packaging import PackagingError
-from raylambda.settings import Settings
+from raylambda.cli.output import hint, progress, say, show_json, size_text
+
+if TYPE_CHECKING:
+    from raylambda.sdk import Deployment
+
+
+def declare(parser: ArgumentParser) -> None:
+    folder = parser.add_argument("folder", type=Path, metavar="DIR", help="code, and perhaps a requirements.txt")
+    complete_with(folder, Words.FILES)
+    parser.add_argument("--name", help="the function; without it, the folder's name")
+    parser.add_argument(
+        "--runtime", help="for example python3.11; without it, the function's own or guessed from the files"
+    )
+    parser.add_argument(
+        "--handler", help="for example app.handler; without it, the function's own or guessed from the files"
+    )
+    parser.add_argument("--memory", type=int, metavar="MB", help="memory in MB")
+    parser.add_argument("--timeout", type=int, metavar="S", help="time limit in seconds")
+    parser.add_argument(
+        "--env",
+        type=_variable,
+        action="append",
+        metavar="NAME=VALUE",
+        help="a variable; may be given several times, and replaces what was there",
+    )
+    options = parser.add_argument(
+        "--ray-options", type=Path, metavar="FILE", help="JSON: runtime_env, num_gpus, resources, label_selector"
+    )
+    complete_with(options, Words.FILES)
+    parser.add_argument("--publish", action="store_true", help="publish a version of it")
+    parser.add_argument(
+        "--no-check", dest="check", action="store_false", help="do not look first whether handler and runtime are there"
+    )
+    add_json(parser, "what changed and the function's configuration as a JSON object")
+    parser.set_defaults(run=deploy)
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
 
 
 def deploy(
-    folder: Annotated[Path, typer.Argument(help="Code, and perhaps a requirements.txt.", metavar="DIR")],
+    folder: Path,
     *,
-    name: Annotated[str | None, typer.Option(help="The function; without it, the folder's name.")] = None,
-    runtime: Annotated[
-        str | None, typer.Option(help="For example python3.11; without it, guessed from the files.")
-    ] = None,
-    handler: Annotated[
-        str | None, typer.Option(help="For example app.handler; without it, guessed from the files.")
-    ] = None,
-    memory: Annotated[int | None, typer.Option(help="Memory in MB.")] = None,
-    timeout: Annotated[int | None, typer.Option(help="Time limit in seconds.")] = None,
-    env: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE; may be given several times. Replaces what was there.")
-    ] = None,
-    ray_options: Annotated[
-        Path | None, typer.Option(help="A JSON file: runtime_env, num_gpus, resources, label_selector.")
-    ] = None,
-    publish: Annotated[bool, typer.Option("--publish", help="Publish a version of it.")] = False,
-    check: Annotated[
-        bool, typer.Option("--check/--no-check", help="Look first whether the handler and the runtime are there.")
-    ] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Say what changed as JSON.")] = False,
+    name: str | None,
+    runtime: str | None,
+    handler: str | None,
+    memory: int | None,
+    timeout: int | None,
+    env: list[tuple[str, str]] | None,
+    ray_options: Path | None,
+    publish: bool,
+    check: bool,
+    as_json: bool,
 ) -> None:
     """Package a folder and create the function, or update it when it exists, in one step."""
-    options = DeployOptions(
-        cache=Settings.from_environ(os.environ).home / "dependencies",
-        name=name,
-        settings=FunctionSettings(
-            runtime=runtime, handler=handler, memory_mb=memory, timeout_s=timeout, environment=_variables(env)
-        ),
-        ray_options=_read_options(ray_options),
-        publish=publish,
-        check=check,
+    from raylambda.sdk import DeployOptions, FunctionSettings  # noqa: PLC0415  # starts slowly
+
+    settings = FunctionSettings(
+        runtime=runtime,
+        handler=handler,
+        memory_mb=memory,
+        timeout_s=timeout,
+        environment=dict(env) if env else None,
     )
     client = connect()
-    with talk.status("Looking ...") as status:
-        tell = dataclasses.replace(options, tell=status.update)
-        done = client.deploy(folder, tell)
+    with progress(f"Deploying {folder} ...") as tell:
+        options = DeployOptions(
+            name=name,
+            settings=settings,
+            ray_options=_read_options(ray_options),
+            publish=publish,
+            check=check,
+            tell=tell,
+        )
+        done = client.deploy(folder, options)
         function = client.wait_until_active(done.function.name) if done.changed else done.function
     if as_json:
         show_json(
@@ -77,15 +108,15 @@ def _show(done: Deployment) -> None:
     function, size = done.function, size_text(done.package_size)
     verb = "Created" if done.created else "Updated" if done.changed else "Unchanged:"
     version = f", version {done.version}" if done.version else ""
-    talk.print(f"{verb} {function.arn} ({function.runtime}, {size}){version}", markup=False)
+    say(f"{verb} {function.arn} ({function.runtime}, {size}){version}")
     if not done.created:
         if done.code_changed:
-            talk.print(f"  code: updated ({size})", markup=False)
+            say(f"  code: updated ({size})")
         for difference in done.differences:
-            talk.print(f"  {_line(difference)}", markup=False)
+            say(f"  {_line(difference)}")
         if not done.changed:
-            talk.print("  nothing changed", markup=False)
-    talk.print(f"invoke it: raylambda invoke {function.name} --payload '{{}}' --tail", markup=False, style="dim")
+            say("  nothing changed")
+    hint(f"invoke it: raylambda invoke {function.name} --payload '{{}}' --tail")
 
 
 def _line(difference: Mapping[str, Any]) -> str:
@@ -97,18 +128,11 @@ def _line(difference: Mapping[str, Any]) -> str:
     return f"{member} {json.dumps(difference.get('From'))} -> {json.dumps(difference.get('To'))}"
 
 
-def _variables(pairs: list[str] | None) -> dict[str, str] | None:
-    if not pairs:
-        return None
-    for pair in pairs:
-        if "=" not in pair:
-            raise typer.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--env")
-    return dict(pair.split("=", 1) for pair in pairs)
-
-
 def _read_options(path: Path | None) -> dict[str, Any] | None:
     if path is None:
         return None
+    from raylambda.sdk.packaging import PackagingError  # noqa: PLC0415  # starts slowly
+
     try:
         options = json.loads(path.read_text())
     except (OSError, ValueError) as error:

@@ -1,83 +1,92 @@
-"""`invoke`, `list`, `get` and `delete`: functions."""
+"""`list`, `get` and `delete`: functions."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from typing import Annotated
+from argparse import ArgumentParser
+from typing import TYPE_CHECKING
 
-import typer
+from raylambda.cli.arguments import add_function, add_json, add_qualifier
+from raylambda.cli.connection import connect, connection
+from raylambda.cli.output import progress, say, show, show_json, show_table, size_text
 
-from raylambda.cli.connection import connect
-from raylambda.cli.output import data, progress, show_error, show_json, show_table, size_text, talk
-from raylambda.sdk.packaging import PackagingError
-
-Name = Annotated[str, typer.Argument(help="The function's name or ARN.")]
+if TYPE_CHECKING:
+    from raylambda.sdk import Client
 
 
-def invoke(
-    name: Name,
-    payload: Annotated[str, typer.Option(help="JSON, @FILE, or - for standard input.")] = "{}",
-    tail: Annotated[bool, typer.Option("--tail", help="Show the end of the log.")] = False,
-    event: Annotated[bool, typer.Option("--event", help="Asynchronously: accepted now, run soon.")] = False,
-    qualifier: Annotated[str | None, typer.Option(help="A version or an alias.")] = None,
-) -> None:
-    """Invoke a function; its answer goes to stdout. A function error gives exit status 1."""
-    body = _payload(payload)
-    with progress(f"Invoking {name} ..."):
-        answer = connect().invoke(name, body, qualifier, "Event" if event else "RequestResponse", tail and not event)
-    if answer.log_tail:
-        talk.print(answer.log_tail.rstrip("\n"), markup=False, style="dim")
-    if event:
-        talk.print(f"accepted as {answer.request_id}")
-        return
-    sys.stdout.buffer.write(answer.payload + b"\n")
-    sys.stdout.flush()
-    if answer.function_error:
-        show_error(f"{name} failed ({answer.function_error}); its log: raylambda logs {name}")
-        raise typer.Exit(1)
+def declare_list(parser: ArgumentParser) -> None:
+    add_json(parser, "the functions' configurations as a JSON array")
+    parser.set_defaults(run=list_functions)
 
 
-def _payload(text: str) -> bytes:
-    if text == "-":
-        return sys.stdin.buffer.read()
-    if not text.startswith("@"):
-        return text.encode()
-    try:
-        return Path(text[1:]).read_bytes()
-    except OSError as error:
-        raise PackagingError(f"the payload cannot be read: {error}") from error
-
-
-def list_functions() -> None:
-    """List the functions of this account and region."""
+def list_functions(as_json: bool) -> None:
+    """A row for each function; where there is none, where there are some."""
+    client = connect()
     with progress("Asking the platform ..."):
-        found = sorted(connect().list_functions(), key=lambda function: function.name)
-    rows = [
-        (
-            one.name,
-            one.runtime,
-            one.handler,
-            f"{one.memory_mb} MB",
-            f"{one.timeout_s} s",
-            size_text(one.code_size),
-            one.last_modified,
-        )
-        for one in found
-    ]
-    columns = ("NAME", "RUNTIME", "HANDLER", "MEMORY", "TIMEOUT", "CODE", "LAST MODIFIED")
-    show_table(columns, rows, "No functions yet: `raylambda deploy DIR` makes one.")
+        found = sorted(client.list_functions(), key=lambda function: function.name)
+    if as_json:
+        show_json([dict(one.document) for one in found])
+    elif found:
+        rows = [
+            (
+                one.name,
+                one.runtime,
+                one.handler,
+                f"{one.memory_mb} MB",
+                f"{one.timeout_s} s",
+                size_text(one.code_size),
+                one.last_modified,
+            )
+            for one in found
+        ]
+        show_table(("NAME", "RUNTIME", "HANDLER", "MEMORY", "TIMEOUT", "CODE", "LAST MODIFIED"), rows)
+    else:
+        say(nothing_in(connection().region, _regions(client)))
 
 
-def get(name: Name, qualifier: Annotated[str | None, typer.Option(help="A version or an alias.")] = None) -> None:
-    """Show a function's configuration and where its code is, as JSON."""
+def nothing_in(region: str, regions: dict[str, int]) -> str:
+    """What to say of a region without functions, where ``regions`` counts those of each."""
+    elsewhere = [f"{count} in {place}" for place, count in sorted(regions.items()) if count and place != region]
+    if not elsewhere:
+        return f"no functions in {region}: `raylambda deploy DIR` makes one"
+    return f"no functions in {region}; {', '.join(elsewhere)} (AWS_REGION chooses)"
+
+
+def _regions(client: Client) -> dict[str, int]:
+    from raylambda.sdk import ClientError  # noqa: PLC0415  # starts slowly
+
+    try:
+        regions: dict[str, int] = client.status().get("functions_in_regions", {})
+    except ClientError:  # something else that speaks Lambda's API
+        return {}
+    return regions
+
+
+def declare_get(parser: ArgumentParser) -> None:
+    add_function(parser)
+    add_qualifier(parser, "a version or an alias")
+    add_json(parser, "it always is a JSON object")
+    parser.set_defaults(run=get)
+
+
+def get(name: str, qualifier: str | None, as_json: bool) -> None:
+    """A function's configuration and where its code is."""
     with progress("Asking the platform ..."):
         found = connect().get_function(name, qualifier)
     show_json({**found.document, "CodeLocation": found.code_location, "Tags": dict(found.tags)})
 
 
-def delete(name: Name, qualifier: Annotated[str | None, typer.Option(help="Only this version.")] = None) -> None:
+def declare_delete(parser: ArgumentParser) -> None:
+    add_function(parser)
+    add_qualifier(parser, "only this version")
+    add_json(parser, "what was deleted, as a JSON object")
+    parser.set_defaults(run=delete)
+
+
+def delete(name: str, qualifier: str | None, as_json: bool) -> None:
     """Delete a function with its versions and aliases, or one version."""
     with progress(f"Deleting {name} ..."):
         connect().delete_function(name, qualifier)
-    data.print(f"deleted {name}{f':{qualifier}' if qualifier else ''}", markup=False)
+    if as_json:
+        show_json({"Deleted": name, "Qualifier": qualifier})
+    else:
+        show(f"deleted {name}{f':{qualifier}' if qualifier else ''}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from raylambda.frontdoor.arrival import Arrival, Receiver, operation_limit
 from raylambda.frontdoor.front_door import FrontDoorParts
-from raylambda.logs.files import LogLine
-from raylambda.logs.reader import READ_LIMIT, LogQuery
+from raylambda.logs.reader import END_OF_TIME_MS, READ_LIMIT, LogQuery
+from raylambda.logs.requests import LineOf
 from raylambda.model.addressing import AccountAddress, Address, locate
 from raylambda.model.errors import InvalidParameterValueException
 from raylambda.model.function import LATEST
@@ -56,8 +56,11 @@ class OwnPaths:
     async def logs(self, request: Request) -> Response:
         """``GET /_raylambda/functions/{FunctionName}/logs``: lines of JSON, ``{"time": ms, "stream": .., "message": ..}``.
 
-        Query: ``since`` (epoch milliseconds), ``limit`` (the newest so many), ``stream`` (a whole name), and
-        ``follow=true``, which keeps the answer open and sends lines as they are written.
+        Query: ``since`` and ``until`` (epoch milliseconds), ``limit`` (the newest so many), ``stream`` (a whole name),
+        ``filter`` (a text in the message), ``request`` (the id of one invocation), ``requests=true``, which adds
+        ``request_id`` to each line, and ``follow=true``, which keeps the answer open and sends lines as they are written.
+
+        A request looks at so many lines at most; a last line ``{"searched_to": ms}`` says that older ones were left.
         """
         arrival = await self._receiver.receive(request, operation_limit("Logs"))
         address = locate(arrival.principal, arrival.labels["FunctionName"])
@@ -65,8 +68,9 @@ class OwnPaths:
         query = await run_in_threadpool(self._log_query, arrival, address)
         if arrival.parameter("follow") == "true":
             return StreamingResponse(_json_lines(self._parts.logs.follow(query)), media_type=JSON_LINES)
-        lines = await run_in_threadpool(self._parts.logs.read, query)
-        return Response(_joined(lines), media_type=JSON_LINES)
+        page = await run_in_threadpool(self._parts.logs.read, query)
+        rest = [] if page.searched_to_ms is None else [{"searched_to": page.searched_to_ms}]
+        return Response(_joined([*map(_document, page.lines), *rest]), media_type=JSON_LINES)
 
     def _log_query(self, arrival: Arrival, address: Address) -> LogQuery:
         default_group = default_log_group(address.name)
@@ -79,8 +83,12 @@ class OwnPaths:
             region=address.region,
             log_group=group,
             since_ms=_whole_number(arrival, "since", 0),
+            until_ms=_whole_number(arrival, "until", END_OF_TIME_MS),
             limit=_whole_number(arrival, "limit", READ_LIMIT),
             stream=arrival.parameter("stream"),
+            text=arrival.parameter("filter") or "",
+            request_id=arrival.parameter("request"),
+            requests=arrival.parameter("requests") == "true",
             # Functions may share a group; their streams are then named after them (lambda-reference.md 11).
             stream_part=None if group == default_group else stream_mark(address.name),
         )
@@ -95,11 +103,16 @@ def _whole_number(arrival: Arrival, name: str, default: int) -> int:
     return int(text)
 
 
-async def _json_lines(lines: AsyncIterator[LogLine]) -> AsyncIterator[str]:
-    async for line in lines:
-        yield _joined((line,))
+async def _json_lines(lines: AsyncIterator[LineOf]) -> AsyncIterator[str]:
+    async for one in lines:
+        yield _joined((_document(one),))
 
 
-def _joined(lines: Iterable[LogLine]) -> str:
-    documents = ({"time": line.time_ms, "stream": line.stream, "message": line.message} for line in lines)
+def _document(one: LineOf) -> dict[str, object]:
+    line = one.line
+    whose = {} if one.request_id is None else {"request_id": one.request_id}
+    return {"time": line.time_ms, "stream": line.stream, "message": line.message, **whose}
+
+
+def _joined(documents: Iterable[Mapping[str, object]]) -> str:
     return "".join(json.dumps(document) + "\n" for document in documents)

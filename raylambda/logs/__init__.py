@@ -2,6 +2,7 @@
 
 * ``writer``      ``LogWriter``: hosts' log lines in
 * ``reader``      ``LogReader``: lines out, as many as a ``LogQuery`` asks for, and those that come
+* ``requests``    whose a line is: which invocation wrote it
 * ``files``       how they lie on disk; ``expire_logs`` removes what is too old
 * ``collection``  which groups of deleted functions go when they take too much room
 

@@ -8,6 +8,7 @@ host's answer, and makes the one call to the host.
 * ``registry``    resolve: every function by heart
 * ``leases``      lease: a unit of concurrency and an environment, or neither (``hosts.placing.Placing`` on ``fleet``)
 * ``admission``   units of concurrency, reserved and shared; pure
+* ``tally``       what functions have done, counted for people; pure
 * ``follower``    keeps registry, admission and fleet in step with the store: the subscriber of ``store.following``
 
 Invariants, checked in the property tests: as many units are out as leases and callers that wait for one; every lease is

@@ -10,6 +10,7 @@
      ├── AnswerNotUnderstood   somebody answered who is not Lambda
      ├── LambdaApiError        the platform answered with an error
      ├── FunctionError         the function ran and failed (only when asked for)
+     ├── LogSearchEnded        older lines of a log were not looked at
      └── NotActive             a function did not become active in time, or failed
 """
 
@@ -69,6 +70,14 @@ class FunctionError(ClientError):
         self.log_tail = log_tail
         text = f"{self.error_type}: {self.error_message}" if self.error_message else self.error_type
         super().__init__("".join(one if one.isprintable() else ascii(one)[1:-1] for one in text))
+
+
+class LogSearchEnded(ClientError):
+    """Raised behind the last line: what is older than ``searched_to_ms`` was not looked at, for one request looks at so much only."""
+
+    def __init__(self, searched_to_ms: int) -> None:
+        super().__init__("the log has more lines than one request looks at")
+        self.searched_to_ms = searched_to_ms
 
 
 class NotActive(ClientError):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote
 
-from raylambda.sdk.errors import AnswerNotUnderstood, LambdaApiError, NotActive, PayloadNotJson
+from raylambda.sdk.errors import AnswerNotUnderstood, LambdaApiError, LogSearchEnded, NotActive, PayloadNotJson
 from raylambda.sdk.exchange import Answer
 from raylambda.sdk.signing import ApiRequest, FileBody
 from raylambda.sdk.values import (
@@ -154,12 +154,15 @@ def logs(name: str, query: LogQuery) -> ApiRequest:
 
 
 def log_record(line: str) -> LogRecord:
-    """Raises ``AnswerNotUnderstood``."""
+    """Raises ``LogSearchEnded`` for what stands behind the last line of a search that was cut, and ``AnswerNotUnderstood``."""
     try:
         document = json.loads(line)
-        return LogRecord(document["time"], document["stream"], document["message"])
+        if "searched_to" not in document:
+            return LogRecord(document["time"], document["stream"], document["message"], document.get("request_id"))
+        searched_to_ms = int(document["searched_to"])
     except (ValueError, TypeError, KeyError, RecursionError):
         raise AnswerNotUnderstood("a line of the log is not raylambda's: is the endpoint right?") from None
+    raise LogSearchEnded(searched_to_ms)
 
 
 def is_settled(found: FunctionDescription, waited_s: float, timeout_s: float) -> bool:

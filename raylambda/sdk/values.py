@@ -131,24 +131,41 @@ class InvokeResult:
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """``time_ms``: epoch milliseconds."""
+    """``time_ms``: epoch milliseconds; ``request_id``: the invocation that wrote it, if it was asked for and is known."""
 
     time_ms: int
     stream: str
     message: str
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LogQuery:
-    """The newest ``limit`` lines not older than ``since_ms`` (epoch milliseconds), of one ``stream`` or all; ``follow`` goes on."""
+    """The newest ``limit`` lines not older than ``since_ms`` and older than ``until_ms`` (epoch milliseconds), of one ``stream`` or all.
+
+    ``text`` must be in a line; ``request_id`` wants those of one invocation, and ``requests`` the id of each line's. ``follow``
+    goes on as lines are written.
+    """
 
     since_ms: int | None = None
     limit: int | None = None
     stream: str | None = None
     follow: bool = False
+    until_ms: int | None = None
+    text: str | None = None
+    request_id: str | None = None
+    requests: bool = False
 
     def parameters(self) -> dict[str, str]:
         """The parameters of the request."""
-        given = {"since": self.since_ms, "limit": self.limit, "stream": self.stream}
-        parameters = {name: str(value) for name, value in given.items() if value is not None}
-        return {**parameters, "follow": "true"} if self.follow else parameters
+        given = {
+            "since": self.since_ms,
+            "until": self.until_ms,
+            "limit": self.limit,
+            "stream": self.stream,
+            "filter": self.text,
+            "request": self.request_id,
+            "requests": "true" if self.requests else None,
+            "follow": "true" if self.follow else None,
+        }
+        return {name: str(value) for name, value in given.items() if value is not None}

@@ -215,12 +215,13 @@ def test_functions_are_listed_shown_and_deleted(raylambda: Command, folder: Path
 def test_logs_are_shown_with_and_without_times(raylambda: Command, deploy: Any) -> None:
     name = deploy(ECHO)
     raylambda.output("invoke", name, "--payload", '"a"')
+    await_line(raylambda, name, "said a")
 
     stamped = raylambda.output("logs", name).splitlines()
     bare = raylambda.output("logs", name, "--no-times", "--since", "1h", "--limit", "100").splitlines()
 
     assert "said a" in bare
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}  said a", stamped[bare.index("said a")])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}Z  said a", stamped[bare.index("said a")])
 
 
 @contextmanager
@@ -250,6 +251,12 @@ def test_following_a_log_shows_lines_as_they_come_until_ctrl_c(raylambda: Comman
     assert "Traceback" not in errors
 
 
+def await_line(raylambda: Command, name: str, wanted: str) -> None:
+    """A line is on its way from its host when the answer is here already."""
+    with following(raylambda, name) as process:
+        until(process.stdout, wanted)
+
+
 def until(lines: Iterator[str] | Any, wanted: str) -> None:
     """Read lines up to the one that is wanted; the test's own time limit ends a wait in vain."""
     for line in lines:
@@ -269,15 +276,61 @@ def test_a_reader_that_goes_away_is_no_error(raylambda: Command, deploy: Any) ->
     assert "Traceback" not in done.stderr
 
 
+def test_logs_of_one_invocation_are_found_and_guests_steer_no_terminal(raylambda: Command, deploy: Any) -> None:
+    name = deploy("def handler(event, context):\n    print('\\x1b[2J' + event)\n")
+    first = json.loads(raylambda.output("invoke", name, "--payload", '"a"', "--json"))
+    raylambda.output("invoke", name, "--payload", '"b"')
+    await_line(raylambda, name, r"\x1b[2Jb")
+
+    own = raylambda.output("logs", name, "--no-times", "--request-id", first["RequestId"]).splitlines()
+    raw = raylambda.output("logs", name, "--no-times", "--raw", "--filter", "[2J").splitlines()
+    told = [json.loads(line) for line in raylambda.output("logs", name, "--json", "--filter", "[2J").splitlines()]
+    whose = raylambda.output("logs", name, "--no-times", "--with-request-id", "--filter", "[2Ja")
+
+    assert [line.split()[0] for line in own] == ["START", r"\x1b[2Ja", "END", "REPORT"]
+    assert raw == ["\x1b[2Ja", "\x1b[2Jb"]
+    assert [line["message"] for line in told] == raw
+    assert told[0]["request_id"] == first["RequestId"]
+    assert whose == f"{first['RequestId']}  \\x1b[2Ja\n"
+
+
+def test_a_profile_reaches_the_platform(raylambda: Command, deploy: Any, tmp_path: Path) -> None:
+    name = deploy(ECHO)
+    files = {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials")}
+
+    written = Command(RAYLAMBDA, {**raylambda.variables, **files}).output("env", "--profile", "mine", "--json")
+    elsewhere = Command(RAYLAMBDA, {**files, "AWS_PROFILE": "mine", "RAYLAMBDA_HOME": str(tmp_path / "none")})
+
+    assert json.loads(written)["profile"] == "mine"
+    assert name in elsewhere.output("list")
+
+
+def test_a_region_without_functions_names_those_that_have_some(raylambda: Command, deploy: Any) -> None:
+    deploy(ECHO)
+    found = dict(re.findall(r"export (\w+)=(\S+)", raylambda.output("env")))
+
+    done = Command(RAYLAMBDA, {**found, "AWS_REGION": "eu-west-1"})("list")
+
+    assert done.returncode == 0
+    assert re.fullmatch(r"no functions in eu-west-1; \d+ in us-east-1 \(AWS_REGION chooses\)\n", done.stderr)
+
+
+def test_function_names_are_completed(raylambda: Command, deploy: Any) -> None:
+    name = deploy(ECHO)
+
+    assert raylambda.output("__complete", "invoke", name[:-1]).splitlines() == [name]
+
+
 def test_status_shows_nodes_hosts_environments_and_isolation(raylambda: Command, deploy: Any) -> None:
     name = deploy(ECHO)
     raylambda.output("invoke", name)
 
-    text = raylambda.output("status")
+    text = raylambda.output("status", "--all")
     document = json.loads(raylambda.output("status", "--json"))
 
-    assert text.startswith(f"raylambda {__version__}, requests: sigv4, store: sqlite\n")
-    for heading in ("NODE ", "HOST ", "ENVIRONMENT "):
+    assert text.startswith(f"raylambda {__version__}, requests: sigv4, store: sqlite, Ray: ")
+    assert re.search(rf"^{name} +1 +0 +0 +1 +0 +1$", text, re.MULTILINE)
+    for heading in ("FUNCTION ", "ENVIRONMENT ", "queue: no events", "NODE ", "HOST "):
         assert f"\n{heading}" in text
     assert re.search(rf"^\w+ +{name}:\$LATEST +idle", text, re.MULTILINE)
     assert re.search(r"^isolation of \w+: jail$", text, re.MULTILINE)
@@ -440,4 +493,4 @@ def test_a_wrong_command_line_is_exit_status_2(raylambda: Command) -> None:
     done = raylambda("invoke")
 
     assert done.returncode == 2
-    assert "Missing argument" in done.stderr
+    assert failure(done) == "error: the following arguments are required: FUNCTION; `raylambda invoke -h` tells more"

@@ -41,7 +41,7 @@ def test_who_waits_and_was_refused_is_told_with_the_reasons() -> None:
     lines = list(why_lines(a_story(waiting=waiting, refusals=refusals)))
 
     assert "waiting: 2 for 7, the first for 4 s: No room on the hosts that run for 2 more." in lines
-    assert "refused: 1970-01-01 00:01:01.250  no capacity: Nothing became free." in lines
+    assert "refused: 1970-01-01 00:01:01.250Z  no capacity: Nothing became free." in lines
 
 
 def test_a_reservation_and_its_throttles_are_told() -> None:
@@ -58,14 +58,14 @@ def test_events_that_wait_and_environments_that_ended_are_told() -> None:
 
     lines = list(why_lines(a_story(events={"unsettled": 4, "next_due_at": 121.0}, ended=ended)))
 
-    assert "events: 4 accepted and not settled, the next is due at 1970-01-01 00:02:01.000" in lines
-    assert "ended: 1970-01-01 00:01:01.250  environment e0 of 3: idle for too long" in lines
+    assert "events: 4 accepted and not settled, the next is due at 1970-01-01 00:02:01.000Z" in lines
+    assert "ended: 1970-01-01 00:01:01.250Z  environment e0 of 3: idle for too long" in lines
 
 
 def test_an_environment_is_told_from_both_sides() -> None:
     lines = list(why_lines(a_story(environments=[an_environment()])))
 
-    assert "  1970-01-01 00:00:00.500  queued    a call came" in lines
+    assert "  1970-01-01 00:00:00.500Z  queued    a call came" in lines
     assert "    StartRequested -> Initializing" in lines
 
 
@@ -80,4 +80,4 @@ def test_what_a_function_wrote_steers_no_terminal() -> None:
 
     lines = list(why_lines(a_story(environments=[an_environment(life_cycle=life)])))
 
-    assert "    RuntimeExited (?]0;owned??2J?) -> Cold" in lines
+    assert r"    RuntimeExited (\x1b]0;owned\x07\x9b2J\u202e) -> Cold" in lines

@@ -7,7 +7,9 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 
-from raylambda.logs.files import LogLine
+import pytest
+
+from raylambda.logs.requests import LineOf
 from raylambda.testing.clock import ManualClock
 from tests.unit.logs.written_logs import START, Logs, a_query, messages, some_lines
 
@@ -59,8 +61,8 @@ def test_groups_accounts_and_regions_are_apart(logs: Logs) -> None:
     assert logs.read(a_query(region="eu-west-1")) == []
 
 
-async def take(lines: AsyncIterator[LogLine], count: int) -> list[str]:
-    return [(await asyncio.wait_for(anext(lines), 30)).message for _ in range(count)]
+async def take(lines: AsyncIterator[LineOf], count: int) -> list[str]:
+    return [(await asyncio.wait_for(anext(lines), 30)).line.message for _ in range(count)]
 
 
 def test_followers_get_what_there_is_and_what_comes(logs: Logs, clock: ManualClock) -> None:
@@ -112,3 +114,78 @@ def test_closing_ends_what_is_followed(logs: Logs) -> None:
         assert messages(logs.read(a_query())) == ["one"]
 
     asyncio.run(scenario())
+
+
+ONE, TWO = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
+
+
+def an_invocation(request_id: str, *messages: str) -> list[str]:
+    return [
+        f"START RequestId: {request_id} Version: 7",
+        *messages,
+        f"END RequestId: {request_id}",
+        f"REPORT RequestId: {request_id}\tx",
+    ]
+
+
+def test_lines_of_several_environments_are_in_the_order_of_their_times(logs: Logs) -> None:
+    now = int(START * 1000)
+    logs.write(some_lines("third", time_ms=now + 2, stream="s"))
+    logs.write(some_lines("first", time_ms=now, stream="t"))
+    logs.write(some_lines("second", time_ms=now + 1, stream="t"))
+    logs.write(some_lines("fourth", time_ms=now, stream="s"))  # the host's clock went back
+
+    assert messages(logs.read(a_query())) == ["first", "second", "third", "fourth"]
+
+
+def test_lines_are_selected_by_text_and_until(logs: Logs, clock: ManualClock) -> None:
+    logs.write(some_lines("an apple", "a pear"))
+    clock.advance(10 * 3600)
+    logs.write(some_lines("another apple", time_ms=int(clock.now() * 1000)))
+
+    assert messages(logs.read(a_query(text="apple"))) == ["an apple", "another apple"]
+    assert messages(logs.read(a_query(text="apple", limit=1))) == ["another apple"]
+    assert messages(logs.read(a_query(text="apple", until_ms=int(clock.now() * 1000)))) == ["an apple"]
+
+
+def test_one_request_looks_at_so_many_lines_and_says_where_it_ended(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("raylambda.logs.reader.SEARCH_LINES", 10)
+    for number in range(20):
+        logs.write(some_lines(f"{number}", time_ms=int(START * 1000) + number))
+
+    page = logs.reader.read(a_query(text="0", limit=5))
+    rest = logs.reader.read(a_query(text="0", until_ms=page.searched_to_ms + 1, limit=5))
+
+    assert ([one.line.message for one in page.lines], page.searched_to_ms) == (["10"], int(START * 1000) + 9)
+    assert ([one.line.message for one in rest.lines], rest.searched_to_ms) == (["0"], None)
+
+
+def test_one_invocation_is_found_among_others(logs: Logs) -> None:
+    logs.write(some_lines(*an_invocation(ONE, "a"), *an_invocation(TWO, "b"), stream="s"))
+    logs.write(some_lines("between", *an_invocation(ONE, "retried")[:2], stream="t"))  # it still runs
+
+    found = messages(logs.read(a_query(request_id=ONE)))
+
+    assert sorted(found) == sorted([*an_invocation(ONE, "a"), *an_invocation(ONE, "retried")[:2]])
+
+
+def test_an_invocation_that_runs_is_told_though_its_beginning_is_not_on_the_page(logs: Logs) -> None:
+    logs.write(some_lines(f"START RequestId: {ONE} Version: 7", *map(str, range(500))))
+
+    page = logs.reader.read(a_query(limit=3, requests=True))
+
+    assert [(one.line.message, one.request_id) for one in page.lines] == [("497", ONE), ("498", ONE), ("499", ONE)]
+    assert page.running == {"s": ONE}
+
+
+def test_followers_are_told_whose_lines_come(logs: Logs) -> None:
+    async def scenario() -> list[str | None]:
+        logs.write(some_lines(*an_invocation(ONE)[:1]))
+        following = logs.reader.follow(a_query(requests=True))
+        await take(following, 1)
+        logs.write(some_lines("mine", *an_invocation(ONE)[1:], "nobody's", *an_invocation(TWO, "other")))
+        return [(await anext(following)).request_id for _ in range(8)]
+
+    assert asyncio.run(scenario()) == [ONE, ONE, ONE, None, TWO, TWO, TWO, TWO]

@@ -26,7 +26,7 @@ class Logs:
         self.writer.append(lines)
 
     def read(self, query: LogQuery) -> list[LogLine]:
-        return self.reader.read(query)
+        return [one.line for one in self.reader.read(query).lines]
 
 
 def some_lines(

@@ -1,0 +1,156 @@
+"""The command line as a whole: what every command takes, what a shell completes, what starting it imports."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from raylambda.cli.app import COMMANDS, grammar
+from raylambda.cli.completion import FILES, SCRIPTS, candidates
+
+EXAMPLES = {
+    "deploy": ["folder"],
+    "invoke": ["hello"],
+    "get": ["hello"],
+    "delete": ["hello"],
+    "logs": ["hello"],
+    "completion": ["bash"],
+}
+PAGE = Path(__file__).parents[3] / "docs" / "command-line.md"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_takes_json_and_gets_all_its_options(command: str) -> None:
+    options = vars(grammar().parse_args([command, *EXAMPLES.get(command, []), "--json"]))
+
+    run = options.pop("run")
+    assert options["as_json"] is True
+    assert options.keys() == inspect.signature(run).parameters.keys()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_its_place_in_the_page(command: str) -> None:
+    assert f"`{command}`" in PAGE.read_text()
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str, flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        grammar().parse_args([command, flag])
+
+    assert left.value.code == 0
+    assert "--json" in capsys.readouterr().out
+
+
+SLOW = {
+    "ray",
+    "httpx",
+    "rich",
+    "boto3",
+    "botocore",
+    "sqlalchemy",
+    "sqlmodel",
+    "fastapi",
+    "starlette",
+    "pydantic",
+    "typer",
+}
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["-h"], ["list", "-h"], ["up", "-h"], ["__complete", "in"]])
+def test_starting_imports_nothing_slow(arguments: list[str]) -> None:
+    script = (
+        "import sys, os, atexit\nfrom raylambda.cli import main\nsys.argv = ['raylambda', *sys.argv[1:]]\n"
+        "os._exit = sys.exit\ntry:\n    main()\nexcept SystemExit:\n    pass\n"
+        "import json\nsys.stderr.write(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
+
+    assert SLOW & set(json.loads(done.stderr)) == set()
+    assert done.stdout
+
+
+COMPLETED = {
+    "in": ["invoke"],
+    "invoke he": ["hello", "help"],
+    "invoke --payload @x he": ["hello", "help"],
+    "invoke hello ": [],
+    "invoke hello --t": ["--tail"],
+    "status --why ": ["hello", "help", "other"],
+    "status --why=o": ["other"],
+    "deploy ": [FILES],
+    "deploy x --ray-options ": [FILES],
+    "completion z": ["zsh"],
+    "logs hello --with": ["--with-request-id"],
+    "nothing ": [],
+}
+
+
+@pytest.mark.parametrize("line", COMPLETED)
+def test_words_are_completed(line: str) -> None:
+    assert list(candidates(grammar(), line.split(" "), lambda: ["hello", "help", "other"])) == COMPLETED[line]
+
+
+def test_bash_completes_by_the_script(tmp_path: Path) -> None:
+    (tmp_path / "some-folder").mkdir()
+    tries = 'try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _raylambda; echo "${COMPREPLY[*]}"; }\n'
+    tries += "compopt() { :; }\ntry raylambda st\ntry raylambda completion f\ntry raylambda deploy some\n"
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+    done = subprocess.run(
+        ["bash", "-c", SCRIPTS["bash"] + tries],
+        env={"PATH": path, "RAYLAMBDA_HOME": str(tmp_path), "HOME": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.splitlines() == ["status", "fish", "some-folder"]
+    assert done.stderr == ""
+
+
+ODD_TERMINALS = {
+    "closed stdout": "raylambda list -h >&-",
+    "closed stderr": "raylambda list -h 2>&-",
+    "everything closed": "raylambda completion bash <&- >&- 2>&-",
+    "reader gone": "raylambda completion fish | true",
+    "no width": "COLUMNS=0 raylambda logs -h",
+    "narrow": "COLUMNS=1 raylambda logs -h",
+    "dumb": "TERM=dumb NO_COLOR=1 raylambda list -h",
+    "latin": "PYTHONIOENCODING=latin-1 raylambda list -h",
+}
+
+
+@pytest.mark.parametrize("case", ODD_TERMINALS)
+def test_odd_terminals_are_no_failure(case: str) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+    done = subprocess.run(
+        ["bash", "-c", ODD_TERMINALS[case]], env={"PATH": path}, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+def test_a_full_disk_is_one_line() -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+    done = subprocess.run(
+        ["bash", "-c", "raylambda completion bash > /dev/full"],
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (1, "error: [Errno 28] No space left on device\n")
