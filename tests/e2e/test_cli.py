@@ -268,6 +268,7 @@ def until(lines: Iterator[str] | Any, wanted: str) -> None:
 def test_a_reader_that_goes_away_is_no_error(raylambda: Command, deploy: Any) -> None:
     name = deploy("def handler(event, context):\n    print('line\\n' * 5000)\n")
     raylambda.output("invoke", name)
+    await_line(raylambda, name, "line")
     pipeline = f"{shlex.quote(str(RAYLAMBDA))} logs {name} --limit 10000 | head -n 1"
 
     done = subprocess.run(["sh", "-c", pipeline], env=raylambda.environment, capture_output=True, text=True, check=True)
@@ -361,7 +362,7 @@ def test_the_version_is_shown(raylambda: Command) -> None:
 WRONG = {
     "get": "error: ResourceNotFoundException: Function not found: arn:aws:lambda:us-east-1:123456789012:function:nobody",
     "delete": "error: ResourceNotFoundException: Function not found: arn:aws:lambda:us-east-1:123456789012:function:nobody",
-    "invoke": "error: ResourceNotFoundException: Function not found: arn:aws:lambda:us-east-1:123456789012:function:nobody",
+    "invoke": "error: ResourceNotFoundException: Function not found: arn:aws:lambda:us-east-1:123456789012:function:nobody:$LATEST",
     "logs": "error: ResourceNotFoundException: Function not found: arn:aws:lambda:us-east-1:123456789012:function:nobody",
 }
 
@@ -395,8 +396,12 @@ def test_files_that_cannot_be_read_are_one_line(raylambda: Command, tmp_path: Pa
 def test_without_a_platform_the_way_out_is_said(tmp_path: Path) -> None:
     nobody = Command(RAYLAMBDA, {"RAYLAMBDA_HOME": str(tmp_path / "none")})
 
-    for command in ("env", "list", "status"):
-        assert failure(nobody(command)) == f"error: no platform runs in {tmp_path}/none; `raylambda up` starts one"
+    assert failure(nobody("env")) == f"error: no platform runs in {tmp_path}/none; `raylambda up` starts one"
+    for command in ("list", "status"):
+        assert failure(nobody(command)) == (
+            f"error: no endpoint is set and no platform runs in {tmp_path}/none: `raylambda up` starts one, "
+            "and AWS_ENDPOINT_URL_LAMBDA names one elsewhere"
+        )
     assert not (tmp_path / "none").exists()
 
 
