@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from raylambda.cli.arguments import Words, add_json, complete_with
-from raylambda.cli.connection import connect
+from raylambda.cli.connection import connect, connection
 from raylambda.cli.logs import utc
 from raylambda.cli.output import progress, show, show_json, show_table, show_warning, table_lines, visible
 
@@ -44,6 +44,7 @@ def status(why: str | None, *, everything: bool, as_json: bool) -> None:
             for line in why_lines(function):
                 show(line)
     else:
+        show(f"endpoint: {connection().endpoint}")
         _show_platform(found, everything)
 
 

@@ -68,11 +68,10 @@ _PAGE: Final = Template("""\
 client = boto3.client(&quot;lambda&quot;, endpoint_url=&quot;$address&quot;, region_name=&quot;$region&quot;)
 print(client.list_functions()[&quot;Functions&quot;])</pre>
 <p>raylambda's own client:</p>
-<pre>import os
-from raylambda import Client
+<pre>import raylambda
 
-client = Client.from_environment(os.environ)
-print(list(client.list_functions()))</pre>
+with raylambda.Client() as client:
+    print(list(client.list_functions()))</pre>
 <p>curl:</p>
 <pre>curl --aws-sigv4 &quot;aws:amz:$region:lambda&quot; --user &quot;$$AWS_ACCESS_KEY_ID:$$AWS_SECRET_ACCESS_KEY&quot; $address/2015-03-31/functions</pre>
 <p>From another machine, set <code>AWS_ENDPOINT_URL_LAMBDA</code> to an address that leads here, and the key and region as

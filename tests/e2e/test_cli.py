@@ -322,14 +322,18 @@ def test_function_names_are_completed(raylambda: Command, deploy: Any) -> None:
     assert raylambda.output("__complete", "invoke", name[:-1]).splitlines() == [name]
 
 
-def test_status_shows_nodes_hosts_environments_and_isolation(raylambda: Command, deploy: Any) -> None:
+def test_status_shows_nodes_hosts_environments_and_isolation(
+    raylambda: Command, deploy: Any, platform: Platform
+) -> None:
     name = deploy(ECHO)
     raylambda.output("invoke", name)
 
     text = raylambda.output("status", "--all")
     document = json.loads(raylambda.output("status", "--json"))
 
-    assert text.startswith(f"raylambda {__version__}, requests: sigv4, store: sqlite, Ray: ")
+    assert text.startswith(
+        f"endpoint: {platform.endpoint}\nraylambda {__version__}, requests: sigv4, store: sqlite, Ray: "
+    )
     assert re.search(rf"^{name} +1 +0 +0 +1 +0 +1$", text, re.MULTILINE)
     for heading in ("FUNCTION ", "ENVIRONMENT ", "queue: no events", "NODE ", "HOST "):
         assert f"\n{heading}" in text
