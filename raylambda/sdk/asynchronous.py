@@ -55,15 +55,21 @@ class AsyncLink:
             raise LinkLost(error if whole else reason, whole=whole) from None
         return self._peer.head
 
-    async def body(self) -> AsyncIterator[bytes]:
-        """The body as it comes. Raises ``LinkLost``."""
+    async def body(self, until: float | None) -> AsyncIterator[bytes]:
+        """The body as it comes, up to this time of the loop. Raises ``LinkLost`` and ``TimeoutError``.
+
+        Only reading is bounded: whoever iterates does other work between two pieces, and that work is not ours to cancel.
+        """
         while True:
             if piece := self._peer.take():
                 yield piece
             if self._peer.complete:
                 return
             try:
-                await self._read()
+                async with asyncio.timeout_at(until):
+                    await self._read()
+            except TimeoutError:
+                raise
             except (OSError, AnswerBroken) as error:
                 raise LinkLost(error, whole=True) from None
 
@@ -117,13 +123,14 @@ class AsyncConnections:
     ) -> AsyncIterator[tuple[int, dict[str, str], AsyncIterator[bytes]]]:
         """Status, headers, and the body as it comes; what fails inside of the block is ``PlatformUnreachable`` too."""
         link: AsyncLink | None = None
+        until = None if timeout_s is None else asyncio.get_running_loop().time() + timeout_s
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout_at(until):
                 link, (status, headers) = await self._asked(request)
-                yield status, headers, link.body()
-                if link.rest() and len(self._idle) < IDLE_LINKS:
-                    self._idle.append(link)
-                    link = None
+            yield status, headers, link.body(until)
+            if link.rest() and len(self._idle) < IDLE_LINKS:
+                self._idle.append(link)
+                link = None
         except TimeoutError:
             raise self._endpoint.late(timeout_s) from None
         except LinkLost as lost:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import threading
@@ -13,8 +14,11 @@ from typing import Any
 import pytest
 
 from raylambda.sdk import AnswerLate, AnswerNotUnderstood, Client, ClientError, LambdaApiError, PlatformUnreachable
+from raylambda.sdk.async_client import AsyncClient
 from tests.contract.awaited_client import awaited_client
 from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
 
 ANSWER = b"HTTP/1.1 200 OK\r\nx-amzn-requestid: r\r\ncontent-length: 4\r\n\r\nnull"
 STATUS = b'HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{"nodes":1}'
@@ -188,6 +192,22 @@ def test_a_server_that_never_finishes_costs_the_time_given_and_no_more(connect: 
             client.invoke("hello", timeout_s=0.2)
 
         until(lambda: server.ended == 1, 30)
+
+
+async def test_who_reads_a_log_slowly_is_not_cancelled_in_other_work_when_the_time_is_over() -> None:
+    record = b'{"time": 1, "stream": "s", "message": "m"}\n'
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % (len(record) + 10)
+
+    with serving(and_stall(head + record)) as server:
+        async with AsyncClient(server.url, "AKID", "secret", "us-east-1", timeout_s=0.1) as client:
+            records = client.logs("hello")
+            first = await anext(records)
+            await asyncio.sleep(0.3)  # other work: nothing of the client's may end it
+
+            with pytest.raises(AnswerLate):
+                await anext(records)
+
+    assert first.message == "m"
 
 
 def test_a_drip_of_bytes_does_not_stretch_the_time(connect: Any) -> None:
