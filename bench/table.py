@@ -20,7 +20,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from bench import front_door, large_package, memory, rie
+from bench import command_line, deployments, front_door, large_package, memory, rie
 from bench.lean_client import LeanClient
 from raylambda.sdk import Client
 from raylambda.testing.platform import Platform, running_platform
@@ -52,10 +52,12 @@ def main() -> None:
     """Run everything once and print the table."""
     rie.install()
     large_package.install()
-    rows = [start_up(), invoker()]
+    rows = [start_up(), *command_starts(), invoker()]
     with running_platform() as platform:
         client = boto3.client("lambda", **platform.boto3_arguments())
         rows += uvloop.run(measure(platform, client))
+        console.print("deployments ...")
+        rows += deploys(platform)
     table = Table(title=f"raylambda, one run on {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}")
     for column in ("what", "raylambda", "against", "ratio", "bar"):
         table.add_column(column)
@@ -76,6 +78,29 @@ def start_up() -> Row:
         ray.shutdown()
     a, b = statistics.median(ours), statistics.median(bare)
     return Row("up to healthy", f"{a:.1f} s", f"bare ray.init {b:.1f} s", f"{a / b:.2f}", "at most 20 s")
+
+
+def command_starts() -> list[Row]:
+    """The command line, against a bare interpreter."""
+    bare, ours = command_line.measure()
+    floor = statistics.median(bare) * 1000
+    medians = {text: statistics.median(times) * 1000 for text, times in ours.items()}
+    return [
+        Row(f"raylambda {text}", f"{own:.0f} ms", f"python -c pass {floor:.0f} ms", f"{own / floor:.2f}", "at most 4")
+        for text, own in medians.items()
+    ]
+
+
+def deploys(platform: Platform) -> list[Row]:
+    """`raylambda deploy`, its own start included; the bars are absolute."""
+    figures = zip(
+        ("deploy, unchanged, with pandas", "edit to answer of hello"), deployments.measure(platform), strict=True
+    )
+    bars = {"deploy, unchanged, with pandas": "at most 1 s", "edit to answer of hello": "at most 0.6 s"}
+    return [
+        Row(what, f"{statistics.median(taken):.2f} s", f"{min(taken):.2f} to {max(taken):.2f} s", "", bars[what])
+        for what, taken in figures
+    ]
 
 
 def invoker() -> Row:

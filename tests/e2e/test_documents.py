@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,8 @@ def test_the_readme_in_order(platform: Platform, tmp_path: Path) -> None:
     start, use, options = blocks(REPOSITORY / "README.md")[:3]
 
     used = run(use, platform, tmp_path)
+    [python] = re.findall(r"^```python\n(.*?)^```", (REPOSITORY / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    from_python = run(f"{shlex.quote(sys.executable)} - <<'PYTHON'\n{python}PYTHON", platform, tmp_path)
     with_options = run(
         f'eval "$(raylambda env)"\n{options}\nraylambda invoke hello\nraylambda delete hello', platform, tmp_path
     )
@@ -65,6 +69,7 @@ def test_the_readme_in_order(platform: Platform, tmp_path: Path) -> None:
     assert '{"hello": {"name": "world"}}\n' in used
     assert '{"hello": {"name": "AWS CLI"}}' in used
     assert "REPORT RequestId: " in used
+    assert from_python == "{'hello': {'name': 'Python'}}\n"
     assert with_options.splitlines() == ['{"hello": {}}', "deleted hello"]
 
 

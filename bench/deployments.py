@@ -1,9 +1,8 @@
-"""`python -m bench.deploy`: `raylambda deploy` of an unchanged function with pandas, and from an edit to hello's answer."""
+"""`raylambda deploy`: of an unchanged function with pandas, and from an edit to hello's answer."""
 
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -11,35 +10,34 @@ import time
 from pathlib import Path
 
 from raylambda.sdk import Client
-from raylambda.testing.platform import Platform, running_platform
+from raylambda.testing.platform import Platform
 
 ROUNDS = int(os.environ.get("RAYLAMBDA_BENCH_ROUNDS", "10"))
 HANDLER = "def handler(event, context):\n    return {number}\n"
 
 
-def main() -> None:
-    """Both figures: median, 0 to 100 %."""
-    with running_platform() as platform, tempfile.TemporaryDirectory() as temporary:
-        client = Client(platform.endpoint, platform.access_key_id, platform.secret, platform.region)
+def measure(platform: Platform) -> tuple[list[float], list[float]]:
+    """Seconds of deploying an unchanged function with pandas, and from an edit of hello to its answer; samples alternate."""
+    with tempfile.TemporaryDirectory() as temporary, client_of(platform) as client:
         pandas, hello = Path(temporary) / "with-pandas", Path(temporary) / "hello"
         for folder in (pandas, hello):
             folder.mkdir()
             (folder / "app.py").write_text(HANDLER.format(number=0))
         (pandas / "requirements.txt").write_text("pandas\n")
-        first = deploy(platform, pandas)
+        deploy(platform, pandas)
         deploy(platform, hello)
-        unchanged = [deploy(platform, pandas) for _ in range(ROUNDS)]
-        edits = []
+        unchanged, edits = [], []
         for number in range(1, ROUNDS + 1):
+            unchanged.append(deploy(platform, pandas))
             (hello / "app.py").write_text(HANDLER.format(number=number))
             took, began = deploy(platform, hello), time.perf_counter()
-            assert client.invoke("hello").payload == str(number).encode()
+            assert client.invoke("hello").value == number
             edits.append(took + time.perf_counter() - began)
-    print(f"deploy with pandas, the first time  {first:.2f} s")
-    for what, figures, bar in (("unchanged with pandas", unchanged, 1.0), ("edit to answer of hello", edits, 0.6)):
-        print(
-            f"{what:35} {statistics.median(figures):.2f} s ({min(figures):.2f} to {max(figures):.2f}; at most {bar} s)"
-        )
+    return unchanged, edits
+
+
+def client_of(platform: Platform) -> Client:
+    return Client(platform.endpoint, platform.access_key_id, platform.secret, platform.region)
 
 
 def deploy(platform: Platform, folder: Path) -> float:
@@ -55,7 +53,3 @@ def deploy(platform: Platform, folder: Path) -> float:
     began = time.perf_counter()
     subprocess.run(command, env={**os.environ, **own}, check=True, capture_output=True)
     return time.perf_counter() - began
-
-
-if __name__ == "__main__":
-    main()
