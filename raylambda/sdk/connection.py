@@ -49,7 +49,8 @@ class Connection:
 def own_file(path: Path) -> str | None:
     """The text of a file that belongs to this user and that nobody else may read or write, ``None`` when it is not there.
 
-    Whoever can write it chooses where payloads go, and who can read it has the key. Raises ``OSError``.
+    Whoever can write it chooses where payloads go, and who can read it has the key. Root may look into the home of somebody
+    else, whose file it is then. Raises ``OSError``.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -57,7 +58,8 @@ def own_file(path: Path) -> str | None:
         return None
     with open(descriptor, encoding="utf-8") as file:  # noqa: PTH123  # a descriptor, not a path
         found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        owner = path.parent.stat().st_uid if os.geteuid() == 0 else os.geteuid()
+        if not stat.S_ISREG(found.st_mode) or found.st_uid not in {owner, os.geteuid()} or found.st_mode & 0o077:
             raise PermissionError(
                 f"{path} must belong to you alone (owner {found.st_uid}, mode {found.st_mode & 0o777:o})"
             )

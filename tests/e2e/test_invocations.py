@@ -233,7 +233,7 @@ def test_an_unknown_function_is_not_found(client: Any) -> None:
         client.invoke(FunctionName="nobody")
 
     assert missing.value.response["Error"]["Message"].endswith(
-        "Function not found: arn:aws:lambda:us-east-1:123456789012:function:nobody"
+        "Function not found: arn:aws:lambda:us-east-1:123456789012:function:nobody:$LATEST"
     )
 
 

@@ -225,6 +225,17 @@ def test_a_note_of_somebody_else_is_not_believed(tmp_path: Path) -> None:
             find_connection(Wanted(), {"HOME": str(tmp_path), "RAYLAMBDA_HOME": str(tmp_path)})
 
 
+def test_root_finds_the_platform_of_a_user_in_that_users_home(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
+    with noted(tmp_path, NOTE):
+        for path in (tmp_path, tmp_path / "platform.json"):
+            os.chown(path, 1234, -1)
+        found = find_connection(Wanted(), {"HOME": str(tmp_path), "RAYLAMBDA_HOME": str(tmp_path)})
+
+    assert found.endpoint == NOTE.endpoint
+
+
 def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
     (tmp_path / "link").symlink_to(tmp_path / "none")
