@@ -46,7 +46,7 @@ class HostSettings:
     cache_mb: int = 10_240
     init_timeout_s: float = INIT_TIMEOUT_S
     poll_s: float = 1.5
-    batch_s: float = 0.05
+    batch_s: float = 0.1
 
     @property
     def own_dir(self) -> Path:
