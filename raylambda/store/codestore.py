@@ -1,7 +1,8 @@
 """Deployment packages by content: what is put in comes out unchanged, or not at all.
 
 Promises of every implementation: ``put`` returns when the package would survive a crash; putting the same bytes again is
-harmless and mends a damaged copy; ``get`` never returns bytes of another digest; all are safe from many threads and processes.
+harmless and mends a damaged copy; ``get`` and ``open`` never return bytes of another digest; all are safe from many threads and
+processes.
 What nobody needs any more is for ``collecting`` to say.
 """
 
@@ -13,8 +14,9 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Final, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from raylambda.store.errors import StoreUnavailable
 
@@ -43,6 +45,13 @@ class CodeStore(Protocol):
 
     def get(self, sha256: str) -> bytes:
         """The package; raises ``CodeMissing``, ``CodeCorrupted`` or ``StoreUnavailable``."""
+        ...
+
+    def open(self, sha256: str) -> BinaryIO:
+        """The package to read in pieces, at its beginning, for the caller to close; raises as ``get`` does.
+
+        It stays readable as it is when the package is removed or put again meanwhile.
+        """
         ...
 
     def holds(self, sha256: str) -> bool:
@@ -80,17 +89,25 @@ class LocalCodeStore:
             raise _unavailable(self._root, error) from error
 
     def get(self, sha256: str) -> bytes:
+        with self.open(sha256) as file:
+            return file.read()
+
+    def open(self, sha256: str) -> BinaryIO:
         if not _DIGEST.fullmatch(sha256):
             raise CodeMissing(f"not a SHA-256 digest: {sha256[:80]!r}")
-        try:
-            data = self._file(sha256).read_bytes()
-        except FileNotFoundError:
-            raise CodeMissing(f"no package {sha256}") from None
-        except OSError as error:
-            raise _unavailable(self._root, error) from error
-        if hashlib.sha256(data).hexdigest() != sha256:
-            raise CodeCorrupted(f"package {sha256} is damaged")
-        return data
+        with ExitStack() as stack:
+            try:
+                file = stack.enter_context(self._file(sha256).open("rb"))
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+                file.seek(0)
+            except FileNotFoundError:
+                raise CodeMissing(f"no package {sha256}") from None
+            except OSError as error:
+                raise _unavailable(self._root, error) from error
+            if found != sha256:
+                raise CodeCorrupted(f"package {sha256} is damaged")
+            stack.pop_all()
+            return file
 
     def holds(self, sha256: str) -> bool:
         return self._file(sha256).is_file()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from raylambda.store.codestore import CodeMissing
 
@@ -37,3 +39,6 @@ class MemoryCodeStore:
             return self.packages[sha256]
         except KeyError:
             raise CodeMissing(f"no package {sha256[:80]!r}") from None
+
+    def open(self, sha256: str) -> BinaryIO:
+        return io.BytesIO(self.get(sha256))

@@ -23,6 +23,16 @@ def test_what_is_put_in_comes_out(code_store: CodeStore, data: bytes) -> None:
 
     assert sha256 == hashlib.sha256(data).hexdigest()
     assert code_store.get(sha256) == data
+    with code_store.open(sha256) as opened:
+        assert opened.read() == data
+
+
+def test_an_open_package_can_be_read_to_its_end_when_it_is_removed_meanwhile(code_store: CodeStore) -> None:
+    with code_store.open(code_store.put(b"a package")) as opened:
+        assert opened.read(2) == b"a "
+        code_store.remove(hashlib.sha256(b"a package").hexdigest())
+
+        assert opened.read() == b"package"
 
 
 def test_putting_twice_is_harmless(code_store: CodeStore) -> None:
@@ -35,12 +45,16 @@ def test_a_package_that_is_not_there_is_missing(code_store: CodeStore) -> None:
 
     with pytest.raises(CodeMissing):
         code_store.get(hashlib.sha256(b"never put").hexdigest())
+    with pytest.raises(CodeMissing):
+        code_store.open(hashlib.sha256(b"never put").hexdigest())
 
 
 @pytest.mark.parametrize("name", ["", "..", "../../etc/passwd", "/etc/passwd", "AB" * 32, "ab" * 32 + "\n", "g" * 64])
 def test_what_is_no_digest_is_missing(code_store: CodeStore, name: str) -> None:
     with pytest.raises(CodeMissing):
         code_store.get(name)
+    with pytest.raises(CodeMissing):
+        code_store.open(name)
 
 
 def test_many_threads_may_put_and_get_the_same_package(code_store: CodeStore) -> None:

@@ -39,6 +39,8 @@ def test_a_damaged_package_is_noticed_and_mended_by_putting_it_again(tmp_path: P
 
     with pytest.raises(CodeCorrupted, match=sha256):
         store.get(sha256)
+    with pytest.raises(CodeCorrupted, match=sha256):
+        store.open(sha256)
     assert issubclass(CodeCorrupted, CodeMissing)
 
     store.put(b"data")
