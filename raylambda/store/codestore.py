@@ -8,7 +8,9 @@ What nobody needs any more is for ``collecting`` to say.
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import os
 import re
 import shutil
@@ -22,6 +24,9 @@ from raylambda.store.errors import StoreUnavailable
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _INCOMING: Final = ".incoming-"
+_COPY_BYTES: Final = 1 << 20
+_NO_LINK: Final = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS}
+"""What file systems say that cannot give this file another name; a copy is no help for anything else."""
 
 
 class CodeMissing(Exception):
@@ -40,7 +45,10 @@ class CodeStore(Protocol):
         ...
 
     def adopt(self, file: Path, sha256: str) -> None:
-        """Keep the package that is in ``file``, which has this digest and is on the disk; raises ``StoreUnavailable``."""
+        """Keep the package that is in ``file``, which has this digest and is on the disk.
+
+        Raises ``CodeMissing`` when the file has gone, and ``StoreUnavailable``.
+        """
         ...
 
     def get(self, sha256: str) -> bytes:
@@ -77,7 +85,7 @@ class LocalCodeStore:
         sha256 = hashlib.sha256(data).hexdigest()
         try:
             if not self._has(sha256, data):
-                _appear(self._file(sha256), lambda temporary: _write_flushed(temporary, data))
+                _appear(self._file(sha256), lambda temporary: _write_flushed(temporary, io.BytesIO(data)))
         except OSError as error:
             raise _unavailable(self._root, error) from error
         return sha256
@@ -86,6 +94,8 @@ class LocalCodeStore:
         try:
             _appear(self._file(sha256), lambda temporary: _link_or_copy(file, temporary))
         except OSError as error:
+            if not file.exists():
+                raise CodeMissing(f"the file with the package {sha256} has gone") from None
             raise _unavailable(self._root, error) from error
 
     def get(self, sha256: str) -> bytes:
@@ -148,9 +158,9 @@ def _appear(target: Path, make: Callable[[Path], None]) -> None:
     _flush_directory(target.parent)
 
 
-def _write_flushed(file: Path, data: bytes) -> None:
+def _write_flushed(file: Path, source: BinaryIO) -> None:
     with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:  # noqa: PTH123
-        opened.write(data)
+        shutil.copyfileobj(source, opened, _COPY_BYTES)
         opened.flush()
         os.fsync(opened.fileno())
 
@@ -159,8 +169,11 @@ def _link_or_copy(file: Path, target: Path) -> None:
     """The same file under another name, where the file system can do that; its bytes were flushed when it was made."""
     try:
         target.hardlink_to(file)
-    except OSError:
-        _write_flushed(target, file.read_bytes())
+    except OSError as error:
+        if error.errno not in _NO_LINK:
+            raise
+        with file.open("rb") as source:
+            _write_flushed(target, source)
 
 
 def _make_directory(directory: Path) -> None:

@@ -23,7 +23,10 @@ class MemoryCodeStore:
         return sha256
 
     def adopt(self, file: Path, sha256: str) -> None:
-        self.packages[sha256] = file.read_bytes()
+        try:
+            self.packages[sha256] = file.read_bytes()
+        except FileNotFoundError:
+            raise CodeMissing(f"the file with the package {sha256} has gone") from None
 
     def holds(self, sha256: str) -> bool:
         return sha256 in self.packages

@@ -86,6 +86,16 @@ def test_a_file_is_adopted_as_it_is(code_store: CodeStore, tmp_path: Path) -> No
     assert code_store.get(sha256) == b"sent"
 
 
+def test_a_file_that_has_gone_cannot_be_adopted_and_leaves_nothing(code_store: CodeStore, tmp_path: Path) -> None:
+    sha256 = hashlib.sha256(b"sent").hexdigest()
+
+    with pytest.raises(CodeMissing, match=f"{sha256} has gone"):
+        code_store.adopt(tmp_path / "expired", sha256)
+
+    assert not code_store.holds(sha256)
+    assert list(code_store.digests()) == []
+
+
 def test_all_packages_are_listed_and_removed_ones_are_gone(code_store: CodeStore) -> None:
     one, two = code_store.put(b"one"), code_store.put(b"two")
     assert sorted(code_store.digests()) == sorted([one, two])
