@@ -4,6 +4,7 @@
 * ``listening``    the front door's socket, and what people should know of its address
 * ``ray_cluster``  the connection to Ray, and hosts as its actors: the one place that names the actor's class
 * ``platform``     all parts, connected and closed in the reverse order; reads like the picture in the README
+* ``repeating``    work for the life of the platform that goes on after a disk or a store failed once
 * ``front_door``   the parts that one front door stands on: keys, links, where packages come from
 * ``overview``     a row for each function: what it has, does, and has done; pure
 * ``status``       what the platform says of itself, and why a function waits or was refused

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import structlog
-
 from raylambda.boot import BootError
 from raylambda.boot.front_door import authenticator, control_parts, own_names
 from raylambda.boot.ray_cluster import ray_hosts
+from raylambda.boot.repeating import repeat
 from raylambda.boot.status import Status
 from raylambda.fleet.driver import FleetDriver
 from raylambda.fleet.environment_orders import EnvironmentOrders
@@ -53,8 +52,6 @@ from raylambda.store.errors import SchemaUnknown, StoreUnavailable
 from raylambda.store.following import ChangeFollower
 from raylambda.store.functions import StoredFunctions
 from raylambda.store.uploads import Uploads
-
-_log = structlog.get_logger(__name__)
 
 _DRAIN_S = 10
 _HOUR_S = 3_600.0
@@ -100,7 +97,8 @@ async def open_platform(
         registry, admission = Registry(random.random), Admission(settings.concurrency)
         functions = FunctionSubscriber(StoredFunctions(database), registry, admission, fleet)
         follower = await stack.enter_async_context(_open_follower(database, functions, clock))
-        await stack.enter_async_context(_in_background(_tidy_logs(settings, clock, registry)))
+        tidy_logs = partial(_tidy_logs, settings, clock, registry)
+        await stack.enter_async_context(_in_background(repeat(tidy_logs, _HOUR_S, "logs_not_tidied")))
         tally = Tally()
         invoker = Invoker(follower, registry, Leases(admission, fleet), hosts, tally.count)
         stack.push_async_callback(invoker.drain, _DRAIN_S)
@@ -137,15 +135,13 @@ def open_database(settings: Settings) -> Database:
 
 
 async def _tidy_logs(settings: Settings, clock: Clock, registry: Registry) -> None:
-    """Every hour: what is too old goes, and logs of deleted functions beyond their size."""
+    """What is too old goes, and logs of deleted functions beyond their size."""
     root = settings.home / "logs"
-    while True:
-        in_use = {
-            group_path(root, version.account, version.region, log_group_of(version)) for version in registry.versions()
-        }
-        await asyncio.to_thread(expire_logs, root, clock.now() - settings.log_retention_days * _DAY_S)
-        await asyncio.to_thread(collect_groups, root, in_use, settings.cache_mb * _MIB, clock.now())
-        await asyncio.sleep(_HOUR_S)
+    in_use = {
+        group_path(root, version.account, version.region, log_group_of(version)) for version in registry.versions()
+    }
+    await asyncio.to_thread(expire_logs, root, clock.now() - settings.log_retention_days * _DAY_S)
+    await asyncio.to_thread(collect_groups, root, in_use, settings.cache_mb * _MIB, clock.now())
 
 
 @asynccontextmanager
@@ -158,15 +154,8 @@ async def _open_code(
         await asyncio.to_thread(store.tidy)
     collector = PackageCollector(database, code_store, uploads, clock)
 
-    async def collect_for_ever() -> None:
-        while True:
-            try:
-                await asyncio.to_thread(collector.collect)
-            except (StoreUnavailable, OSError) as error:
-                _log.warning("packages_not_collected", error=str(error))
-            await asyncio.sleep(EVERY_S)
-
-    async with _in_background(collect_for_ever()):
+    collect = partial(asyncio.to_thread, collector.collect)
+    async with _in_background(repeat(collect, EVERY_S, "packages_not_collected")):
         yield code_store, uploads
 
 

@@ -13,7 +13,7 @@ The way of a request through the files::
                     (refused_json/: what AWS says of a payload that is no JSON)
     control         the operation table                                     -> services
     own_paths       health, status and logs; ``code_links`` the downloads of ``Code.Location``; ``uploads`` packages; ``page`` what a browser shows
-    other_services  none of these paths: another service of AWS is told, in its own protocol, where to send it
+    other_services  none of these paths: another service of AWS is told, in its own protocol, where to send it; ``endpoint_variables`` how
     app             puts the endpoints on their paths; ``front_door`` is all that it stands on; ``openapi`` describes it
 
 What holds everywhere: nothing of a request is believed before its signature is checked; a stranger is refused before his

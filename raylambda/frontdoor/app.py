@@ -61,7 +61,7 @@ def _invoke_routes(parts: FrontDoorParts, receiver: Receiver) -> list[BaseRoute]
 
 def _own_routes(parts: FrontDoorParts, receiver: Receiver) -> list[BaseRoute]:
     own = OwnPaths(parts, receiver)
-    download = CodeDownload(parts.links, parts.control.code_store.get).download
+    download = CodeDownload(parts.links, parts.control.code_store.open).download
     return [
         *(RawRoute(method, "/", StartPage(parts).show) for method in ("GET", "HEAD")),
         *(RawRoute(method, "/_raylambda/health", own.health) for method in ("GET", "HEAD")),

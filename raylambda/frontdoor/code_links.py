@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 from collections.abc import Callable
-from typing import Final
+from functools import partial
+from typing import BinaryIO, Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from raylambda.model.clock import Clock
 from raylambda.model.errors import AccessDeniedException, ResourceNotFoundException
@@ -17,6 +20,7 @@ from raylambda.store.codestore import CodeMissing
 
 LINK_S: Final = 600
 PATH: Final = "/_raylambda/code/{Sha256}"
+CHUNK_BYTES: Final = 1 << 18
 
 
 class CodeLinks:
@@ -47,15 +51,30 @@ class CodeLinks:
 class CodeDownload:
     """``GET /_raylambda/code/<sha256>?Expires=..&Signature=..``: the package as it was uploaded."""
 
-    def __init__(self, links: CodeLinks, read_code: Callable[[str], bytes]) -> None:
+    def __init__(self, links: CodeLinks, open_code: Callable[[str], BinaryIO]) -> None:
         self._links = links
-        self._read_code = read_code
+        self._open_code = open_code
 
     async def download(self, request: Request) -> Response:
         sha256 = request.path_params["Sha256"]
         self._links.check(sha256, request.query_params.get("Expires", ""), request.query_params.get("Signature", ""))
         try:
-            package = await run_in_threadpool(self._read_code, sha256)
+            package = await run_in_threadpool(self._open_code, sha256)
         except CodeMissing:
             raise ResourceNotFoundException("The package does not exist any more.") from None
-        return Response(package, media_type="application/zip")
+        return _FileAnswer(package)
+
+
+class _FileAnswer(StreamingResponse):
+    """The whole of an open file, which it closes: however slowly it is read, one chunk of it is in memory."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        headers = {"content-length": str(size)}
+        super().__init__(iter(partial(file.read, CHUNK_BYTES), b""), headers=headers, media_type="application/zip")
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._file:
+            await super().__call__(scope, receive, send)

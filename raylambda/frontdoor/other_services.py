@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from raylambda.frontdoor.answers import REQUEST_ID
+from raylambda.frontdoor.endpoint_variables import endpoint_variables
 from raylambda.frontdoor.routing import parse_query
 
 _SCOPE: Final = re.compile(r"/([A-Za-z0-9._-]{1,64})/aws4_request\b")
@@ -36,38 +37,6 @@ class Protocol(Enum):
     EC2 = "ec2"
     S3 = "s3"
 
-
-VARIABLE_OF: Final[Mapping[str, str]] = {
-    "apigateway": "API_GATEWAY",
-    "application-autoscaling": "APPLICATION_AUTO_SCALING",
-    "aps": "AMP",
-    "autoscaling": "AUTO_SCALING",
-    "cassandra": "KEYSPACES",
-    "ce": "COST_EXPLORER",
-    "cloudcontrolapi": "CLOUDCONTROL",
-    "cognito-idp": "COGNITO_IDENTITY_PROVIDER",
-    "config": "CONFIG_SERVICE",
-    "dms": "DATABASE_MIGRATION_SERVICE",
-    "elasticbeanstalk": "ELASTIC_BEANSTALK",
-    "elasticfilesystem": "EFS",
-    "elasticloadbalancing": "ELASTIC_LOAD_BALANCING_V2",
-    "elasticmapreduce": "EMR",
-    "es": "OPENSEARCH",
-    "events": "EVENTBRIDGE",
-    "execute-api": "APIGATEWAYMANAGEMENTAPI",
-    "globalaccelerator": "GLOBAL_ACCELERATOR",
-    "iotdata": "IOT_DATA_PLANE",
-    "kinesisanalytics": "KINESIS_ANALYTICS_V2",
-    "logs": "CLOUDWATCH_LOGS",
-    "monitoring": "CLOUDWATCH",
-    "route53": "ROUTE_53",
-    "secretsmanager": "SECRETS_MANAGER",
-    "servicequotas": "SERVICE_QUOTAS",
-    "sso": "SSO_ADMIN",
-    "states": "SFN",
-    "tagging": "RESOURCE_GROUPS_TAGGING_API",
-}
-"""Signing names whose variable (``AWS_ENDPOINT_URL_...``) does not follow from them (lambda-reference.md 20, addition to 1)."""
 
 SERVICE_OF_TARGET: Final[Mapping[str, str]] = {
     "AWSEvents": "events",
@@ -105,14 +74,12 @@ class OtherService:
 
     @property
     def message(self) -> str:
-        if self.name is None:
-            asked, variable = "another service of AWS", "<SERVICE>"
-        else:
-            derived = re.sub(r"[^A-Z0-9]", "_", self.name.upper())
-            asked, variable = self.name, VARIABLE_OF.get(self.name, derived)
+        asked = "another service of AWS" if self.name is None else self.name
+        variable, *others = ["AWS_ENDPOINT_URL_<SERVICE>"] if self.name is None else endpoint_variables(self.name)
+        other = "".join(f" ({one} for the other service of this name)" for one in others)
         return (
-            f"This address serves AWS Lambda alone, and the request is for {asked}: set AWS_ENDPOINT_URL_{variable} to where "
-            "that is served, or AWS_ENDPOINT_URL_LAMBDA instead of AWS_ENDPOINT_URL to this address."
+            f"This address serves AWS Lambda alone, and the request is for {asked}: set {variable} to where that is "
+            f"served{other}, or AWS_ENDPOINT_URL_LAMBDA instead of AWS_ENDPOINT_URL to this address."
         )
 
 

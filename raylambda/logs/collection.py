@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 GRACE_S: Final = 3600.0
 """A group that was written to within this time stays: an environment may still be ending, or its function just being made."""
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +30,15 @@ def kept_groups(root: Path) -> list[KeptGroup]:
     """All groups below ``root``; a group whose files have all expired was last written to when the last one was removed."""
     groups = []
     for path in root.glob("*/"):
-        files = [entry.stat() for entry in path.iterdir()]
-        written_s = max(file.st_mtime for file in files or [path.stat()])
-        groups.append(KeptGroup(path, sum(file.st_size for file in files), written_s))
+        if path.is_symlink():
+            continue  # somebody's own; what it leads to is not ours to remove
+        files = []
+        with suppress(FileNotFoundError):  # the group was removed meanwhile
+            for entry in path.iterdir():
+                with suppress(FileNotFoundError):  # the file expired meanwhile
+                    files.append(entry.lstat())
+            written_s = max(file.st_mtime for file in files or [path.stat()])
+            groups.append(KeptGroup(path, sum(file.st_size for file in files), written_s))
     return groups
 
 
@@ -48,8 +59,15 @@ def groups_to_collect(
 
 
 def collect_groups(root: Path, in_use: Set[Path], limit_bytes: int, now_s: float) -> int:
-    """Remove what ``groups_to_collect`` says below ``root``; how many. Blocks on the disk."""
-    chosen = groups_to_collect(kept_groups(root), in_use, limit_bytes, now_s)
-    for group in chosen:
-        shutil.rmtree(group.path)
-    return len(chosen)
+    """Remove what ``groups_to_collect`` says below ``root``; how many. Blocks on the disk.
+
+    A group that cannot be removed, because its files change or for good, is left for the next time, and others are not.
+    """
+    removed = 0
+    for group in groups_to_collect(kept_groups(root), in_use, limit_bytes, now_s):
+        try:
+            shutil.rmtree(group.path)
+            removed += 1
+        except OSError as error:
+            _log.warning("log_group_not_removed", path=str(group.path), error=str(error))
+    return removed

@@ -1,8 +1,8 @@
 """What a changed function means here: the subscriber of the change feed (``store.following``) for functions.
 
 For every function that changed, in this order: its record goes to the registry, its reservation to admission, the list of
-the generations that still serve to the fleet; only then is it activated in the store. So ``LastUpdateStatus: Successful``
-means that new invocations run the new code (lambda-reference.md 11).
+the generations that still serve to the fleet; only then are all of them activated in the store, in one unit of work. So
+``LastUpdateStatus: Successful`` means that new invocations run the new code (lambda-reference.md 11).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Functions(Protocol):
         """These functions as they are now, ``None`` for those that are gone."""
         ...
 
-    def activate(self, key: FunctionKey) -> FunctionRecord | None:
-        """Make the function's waiting versions usable and return the function as it is then."""
+    def activate(self, keys: Iterable[FunctionKey]) -> Mapping[FunctionKey, FunctionRecord | None]:
+        """Make the functions' waiting versions usable, of all or of none; returns the functions as they are then."""
         ...
 
 
@@ -62,9 +62,10 @@ class FunctionSubscriber:
         known = {key: self._packages(key).keys() for key in records}
         for key, record in records.items():
             self._put(key, record)
-        for key, record in records.items():
-            if record is not None and record.to_activate:
-                self._put(key, await asyncio.to_thread(self._functions.activate, key))
+        waiting = [key for key, record in records.items() if record is not None and record.to_activate]
+        if waiting:  # together: clients wait for their answers until the whole round is done
+            for key, record in (await asyncio.to_thread(self._functions.activate, waiting)).items():
+                self._put(key, record)
         for key in records:
             for package, version in self._packages(key).items():
                 if package not in known[key]:

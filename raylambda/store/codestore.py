@@ -1,25 +1,32 @@
 """Deployment packages by content: what is put in comes out unchanged, or not at all.
 
 Promises of every implementation: ``put`` returns when the package would survive a crash; putting the same bytes again is
-harmless and mends a damaged copy; ``get`` never returns bytes of another digest; all are safe from many threads and processes.
+harmless and mends a damaged copy; ``get`` and ``open`` never return bytes of another digest; all are safe from many threads and
+processes.
 What nobody needs any more is for ``collecting`` to say.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Final, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from raylambda.store.errors import StoreUnavailable
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _INCOMING: Final = ".incoming-"
+_COPY_BYTES: Final = 1 << 20
+_NO_LINK: Final = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS}
+"""What file systems say that cannot give this file another name; a copy is no help for anything else."""
 
 
 class CodeMissing(Exception):
@@ -38,11 +45,21 @@ class CodeStore(Protocol):
         ...
 
     def adopt(self, file: Path, sha256: str) -> None:
-        """Keep the package that is in ``file``, which has this digest and is on the disk; raises ``StoreUnavailable``."""
+        """Keep the package that is in ``file``, which has this digest and is on the disk.
+
+        Raises ``CodeMissing`` when the file has gone, and ``StoreUnavailable``.
+        """
         ...
 
     def get(self, sha256: str) -> bytes:
         """The package; raises ``CodeMissing``, ``CodeCorrupted`` or ``StoreUnavailable``."""
+        ...
+
+    def open(self, sha256: str) -> BinaryIO:
+        """The package to read in pieces, at its beginning, for the caller to close; raises as ``get`` does.
+
+        It stays readable as it is when the package is removed or put again meanwhile.
+        """
         ...
 
     def holds(self, sha256: str) -> bool:
@@ -68,7 +85,7 @@ class LocalCodeStore:
         sha256 = hashlib.sha256(data).hexdigest()
         try:
             if not self._has(sha256, data):
-                _appear(self._file(sha256), lambda temporary: _write_flushed(temporary, data))
+                _appear(self._file(sha256), lambda temporary: _write_flushed(temporary, io.BytesIO(data)))
         except OSError as error:
             raise _unavailable(self._root, error) from error
         return sha256
@@ -77,20 +94,30 @@ class LocalCodeStore:
         try:
             _appear(self._file(sha256), lambda temporary: _link_or_copy(file, temporary))
         except OSError as error:
+            if not file.exists():
+                raise CodeMissing(f"the file with the package {sha256} has gone") from None
             raise _unavailable(self._root, error) from error
 
     def get(self, sha256: str) -> bytes:
+        with self.open(sha256) as file:
+            return file.read()
+
+    def open(self, sha256: str) -> BinaryIO:
         if not _DIGEST.fullmatch(sha256):
             raise CodeMissing(f"not a SHA-256 digest: {sha256[:80]!r}")
-        try:
-            data = self._file(sha256).read_bytes()
-        except FileNotFoundError:
-            raise CodeMissing(f"no package {sha256}") from None
-        except OSError as error:
-            raise _unavailable(self._root, error) from error
-        if hashlib.sha256(data).hexdigest() != sha256:
-            raise CodeCorrupted(f"package {sha256} is damaged")
-        return data
+        with ExitStack() as stack:
+            try:
+                file = stack.enter_context(self._file(sha256).open("rb"))
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+                file.seek(0)
+            except FileNotFoundError:
+                raise CodeMissing(f"no package {sha256}") from None
+            except OSError as error:
+                raise _unavailable(self._root, error) from error
+            if found != sha256:
+                raise CodeCorrupted(f"package {sha256} is damaged")
+            stack.pop_all()
+            return file
 
     def holds(self, sha256: str) -> bool:
         return self._file(sha256).is_file()
@@ -131,9 +158,9 @@ def _appear(target: Path, make: Callable[[Path], None]) -> None:
     _flush_directory(target.parent)
 
 
-def _write_flushed(file: Path, data: bytes) -> None:
+def _write_flushed(file: Path, source: BinaryIO) -> None:
     with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:  # noqa: PTH123
-        opened.write(data)
+        shutil.copyfileobj(source, opened, _COPY_BYTES)
         opened.flush()
         os.fsync(opened.fileno())
 
@@ -142,8 +169,11 @@ def _link_or_copy(file: Path, target: Path) -> None:
     """The same file under another name, where the file system can do that; its bytes were flushed when it was made."""
     try:
         target.hardlink_to(file)
-    except OSError:
-        _write_flushed(target, file.read_bytes())
+    except OSError as error:
+        if error.errno not in _NO_LINK:
+            raise
+        with file.open("rb") as source:
+            _write_flushed(target, source)
 
 
 def _make_directory(directory: Path) -> None:

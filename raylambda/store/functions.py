@@ -36,11 +36,14 @@ class StoredFunctions:
         with self._database.reading() as session:
             return {key: load_function(session, *key) for key in keys}
 
-    def activate(self, key: FunctionKey) -> FunctionRecord | None:
-        """Make the function's waiting versions usable, and return the function as it is then."""
+    def activate(self, keys: Iterable[FunctionKey]) -> Mapping[FunctionKey, FunctionRecord | None]:
+        """Make the waiting versions of all these functions usable, in one unit of work; each function as it is then."""
         with self._database.session() as session:
-            activate(session, *key)
-            return load_function(session, *key)
+            activated = {}
+            for key in keys:
+                activate(session, *key)
+                activated[key] = load_function(session, *key)
+            return activated
 
 
 def load_function(session: Session, account: str, region: str, name: str) -> FunctionRecord | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from raylambda.store.codestore import CodeMissing
 
@@ -21,7 +23,10 @@ class MemoryCodeStore:
         return sha256
 
     def adopt(self, file: Path, sha256: str) -> None:
-        self.packages[sha256] = file.read_bytes()
+        try:
+            self.packages[sha256] = file.read_bytes()
+        except FileNotFoundError:
+            raise CodeMissing(f"the file with the package {sha256} has gone") from None
 
     def holds(self, sha256: str) -> bool:
         return sha256 in self.packages
@@ -37,3 +42,6 @@ class MemoryCodeStore:
             return self.packages[sha256]
         except KeyError:
             raise CodeMissing(f"no package {sha256[:80]!r}") from None
+
+    def open(self, sha256: str) -> BinaryIO:
+        return io.BytesIO(self.get(sha256))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -37,6 +38,7 @@ from raylambda.services.lambda_.settings import FunctionSettings, configured
 from raylambda.services.lambda_.versions import publish
 from raylambda.services.protocol.operation import operation
 from raylambda.services.protocol.wire import Wire
+from raylambda.store.codestore import CodeMissing
 from raylambda.store.tables import FunctionRow, FunctionVersionRow
 
 PATH: Final = "/_raylambda/functions/{FunctionName}/deployment"
@@ -158,17 +160,16 @@ def _options(options: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _find_package(context: LambdaContext, address: Address, sha256: str) -> Package:
-    """The account's own: knowing the digest of another's does not tell whether it exists."""
+    """The account's own: knowing the digest of another's does not tell whether it exists. Raises ``CodeMissing``."""
     upload = context.parts.uploads.find(address.account, sha256)
     if upload is not None:
-        return Package(upload, sha256, upload.stat().st_size)
+        with suppress(FileNotFoundError):  # newer ones have just taken its room
+            return Package(upload, sha256, upload.stat().st_size)
     version = FunctionVersionRow
     sizes = select(version.code_size).where(col(version.account) == address.account, col(version.code_sha256) == sha256)
     size = context.session.exec(sizes.limit(1)).first()
     if size is None or not context.parts.code_store.holds(sha256):
-        raise PackageNotUploadedException(
-            f"This account has no package with the SHA-256 {sha256}: PUT it to /_raylambda/packages/{sha256} first."
-        )
+        raise CodeMissing(f"the account {address.account} has no package {sha256}")
     return Package(None, sha256, size)
 
 
@@ -177,8 +178,14 @@ def put_deployment(context: LambdaContext, request: PutDeploymentRequest, addres
     refuse_qualified(address)
     change = _change(context, request, address, None)
     if change.new_code and request.code_sha256 is not None:
-        package = _find_package(context, address, request.code_sha256)
-        change = keep(context, package, lambda: _change(context, request, address, package))
+        sha256 = request.code_sha256
+        try:
+            package = _find_package(context, address, sha256)
+            change = keep(context, package, lambda: _change(context, request, address, package))
+        except CodeMissing:  # never sent, or expired, even while it was being taken
+            raise PackageNotUploadedException(
+                f"This account has no package with the SHA-256 {sha256}: PUT it to /_raylambda/packages/{sha256} first."
+            ) from None
         change.latest.code_sha256, change.latest.code_size = package.sha256, package.size
     if change.created:
         context.session.add_all([change.function, change.latest])

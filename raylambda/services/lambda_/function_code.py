@@ -109,7 +109,8 @@ def keep(context: LambdaContext, package: Package, check: Callable[[], _Checked]
     """Store a package if ``check`` passes, and return what it returns in the unit of work that is going to refer to the package.
 
     ``check`` asks the database, and runs again after the package was stored: nobody waits for the disk in an exclusive unit,
-    so another client may have come first, and the bytes are then left to the collector (``store.collecting``).
+    so another client may have come first, and the bytes are then left to the collector (``store.collecting``). Raises
+    ``CodeMissing`` when the package's file has gone.
     """
     check()
     context.session.rollback()

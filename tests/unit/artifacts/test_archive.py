@@ -7,12 +7,16 @@ import stat
 import struct
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from raylambda.artifacts import archive
 from raylambda.artifacts.archive import (
+    CHUNK_BYTES,
     MOST_ENTRIES,
     MOST_FOLDERS_DEEP,
+    SCAN_BYTES,
     BadZip,
     ZipTooComplex,
     ZipTooLarge,
@@ -166,6 +170,37 @@ def test_refuses_what_is_not_a_whole_zip(data: bytes) -> None:
 def test_refuses_too_many_entries() -> None:
     with pytest.raises(ZipTooComplex, match="too many entries"):
         inspect_zip(a_zip({"a": "x"}) + b"PK\x01\x02" * MOST_ENTRIES)
+
+
+@pytest.mark.parametrize("slice_bytes", [1, 3, 4, 5, 46, 1000])
+@pytest.mark.parametrize("entries", [9, 10, 11])
+def test_entries_are_counted_across_the_borders_of_what_is_looked_at_together(
+    monkeypatch: pytest.MonkeyPatch, slice_bytes: int, entries: int
+) -> None:
+    monkeypatch.setattr(archive, "SCAN_BYTES", slice_bytes)
+    monkeypatch.setattr(archive, "MOST_ENTRIES", 10)
+    data = zip_of(*(entry(f"f{number}", "x") for number in range(entries)))
+
+    if entries > 10:
+        with pytest.raises(ZipTooComplex, match="too many entries: more than 10"):
+            inspect_zip(data)
+    else:
+        assert inspect_zip(data).entries == entries
+
+
+def test_a_package_is_searched_a_slice_at_a_time_so_that_other_threads_go_on() -> None:
+    looked_at: list[int] = []
+
+    class Watched(bytes):
+        def __getitem__(self, key: Any) -> Any:
+            found = super().__getitem__(key)
+            looked_at.append(len(found))
+            return found
+
+    inspect_zip(Watched(a_zip({"data": bytes(3 * SCAN_BYTES)}, method=zipfile.ZIP_STORED)))
+
+    assert SCAN_BYTES < max(looked_at) < SCAN_BYTES + 4
+    assert sum(size > CHUNK_BYTES for size in looked_at) >= 3, "all of it was looked at"
 
 
 def test_refuses_too_many_folders() -> None:

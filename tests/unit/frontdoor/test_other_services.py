@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from raylambda.frontdoor.endpoint_variables import IDS_OF, endpoint_variables
 from raylambda.frontdoor.other_services import (
     PROTOCOL_OF,
     SERVICE_OF_TARGET,
-    VARIABLE_OF,
     OtherService,
     Protocol,
     other_service,
@@ -90,9 +90,40 @@ def test_a_request_says_whose_it_is(
     assert other_service(headers, query) == expected
 
 
-def test_every_variable_is_one_that_the_sdks_read(models: dict[str, list[dict[str, str]]]) -> None:
-    for service, variable in VARIABLE_OF.items():
-        assert variable in {one["serviceId"].upper().replace(" ", "_") for one in models[service]}, service
+def variables(models: list[dict[str, str]]) -> set[str]:
+    """What the SDKs read for these services."""
+    return {"AWS_ENDPOINT_URL_" + one["serviceId"].upper().replace(" ", "_") for one in models}
+
+
+def test_every_service_of_aws_is_told_a_variable_that_the_sdks_read(models: dict[str, list[dict[str, str]]]) -> None:
+    wrong = {}
+    for service, sharing in models.items():
+        named, read = endpoint_variables(service.lower()), variables(sharing)
+        undecided = len(read) > 1 and service.lower() not in IDS_OF and service != "lambda"
+        if not set(named) <= read or undecided:
+            wrong[service] = (named, sorted(read))
+
+    assert wrong == {}, "IDS_OF lacks these, or has them wrong"
+    assert {len(endpoint_variables(service)) for service in IDS_OF} == {1, 2}
+
+
+def test_the_table_has_no_service_that_botocore_lacks_or_whose_variable_follows_from_its_name(
+    models: dict[str, list[dict[str, str]]],
+) -> None:
+    signing = {service.lower(): variables(sharing) for service, sharing in models.items()}
+
+    for service, ids in IDS_OF.items():
+        derived = re.sub(r"[^A-Z0-9]", "_", service.upper())
+        assert len(signing[service]) > 1 or ids != derived, service
+
+
+def test_a_name_that_two_services_sign_with_names_both_variables() -> None:
+    message = OtherService("apigateway", Protocol.REST_JSON).message
+
+    assert (
+        " set AWS_ENDPOINT_URL_API_GATEWAY to where that is served (AWS_ENDPOINT_URL_APIGATEWAYV2 for the other "
+        in message
+    )
 
 
 def test_every_target_is_the_service_that_it_says(models: dict[str, list[dict[str, str]]]) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
-from raylambda.logs.collection import GRACE_S, KeptGroup, collect_groups, groups_to_collect
+from raylambda.logs.collection import GRACE_S, KeptGroup, collect_groups, groups_to_collect, kept_groups
 from raylambda.logs.files import group_path
 from tests.unit.logs.written_logs import START, Logs, a_query, messages, some_lines
 
@@ -71,3 +75,70 @@ def test_a_group_whose_lines_have_all_expired_goes_and_comes_again_with_the_next
 
     logs.write(some_lines("again"))
     assert messages(logs.read(a_query())) == ["again"]
+
+
+def test_a_link_to_nowhere_in_a_group_is_no_hindrance(logs: Logs) -> None:
+    path = written(logs, "/aws/lambda/hello", 5)
+    (path / "dangling").symlink_to(path / "nowhere")
+    os.utime(path / "dangling", (NOW - 7200, NOW - 7200), follow_symlinks=False)
+
+    assert collect_groups(logs.root, set(), 0, NOW) == 1
+    assert not path.exists()
+
+
+def test_what_a_link_among_the_groups_leads_to_stays(logs: Logs, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    os.utime(elsewhere, (NOW - 7200, NOW - 7200))
+    path = written(logs, "/aws/lambda/hello", 5)
+    (logs.root / "linked").symlink_to(elsewhere)
+
+    assert collect_groups(logs.root, set(), 0, NOW) == 1
+    assert (elsewhere.exists(), path.exists()) == (True, False)
+
+
+def test_files_that_expire_while_they_are_counted_are_not_counted(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(logs, "/aws/lambda/hello", 5)
+    [file] = path.iterdir()
+    listed = Path.iterdir
+
+    def then_expired(self: Path) -> Iterator[Path]:
+        yield from listed(self)
+        yield self / "2001-01-01T00.jsonl"
+
+    monkeypatch.setattr(Path, "iterdir", then_expired)
+
+    assert [(group.path, group.size) for group in kept_groups(logs.root)] == [(path, file.stat().st_size)]
+
+
+def test_a_group_that_is_removed_while_it_is_looked_at_is_none(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone, left = (written(logs, f"/aws/lambda/f{n}", 5) for n in range(2))
+    listed = Path.iterdir
+
+    def removed_meanwhile(self: Path) -> Iterator[Path]:
+        if self == gone:
+            shutil.rmtree(gone)
+        return listed(self)
+
+    monkeypatch.setattr(Path, "iterdir", removed_meanwhile)
+
+    assert [group.path for group in kept_groups(logs.root)] == [left]
+
+
+def test_a_group_that_somebody_else_removes_first_does_not_keep_the_others(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (written(logs, f"/aws/lambda/f{n}", hours) for n, hours in enumerate((8, 5)))
+    remove = shutil.rmtree
+
+    def raced(path: Path) -> None:
+        if path == first:
+            remove(path)
+        remove(path)
+
+    monkeypatch.setattr(shutil, "rmtree", raced)
+
+    with capture_logs() as lines:
+        assert collect_groups(logs.root, set(), 0, NOW) == 1
+    assert (first.exists(), second.exists()) == (False, False)
+    assert [line["event"] for line in lines] == ["log_group_not_removed"]

@@ -25,7 +25,7 @@ class MemoryFunctions:
 
     def __init__(self) -> None:
         self.records: dict[FunctionKey, FunctionRecord] = {}
-        self.activated: list[FunctionKey] = []
+        self.units: list[list[FunctionKey]] = []
         self.activation_fails = False
 
     def write(self, record: FunctionRecord) -> None:
@@ -37,15 +37,22 @@ class MemoryFunctions:
     def now(self, keys: Iterable[FunctionKey]) -> Mapping[FunctionKey, FunctionRecord | None]:
         return {key: self.records.get(key) for key in keys}
 
-    def activate(self, key: FunctionKey) -> FunctionRecord | None:
+    def activate(self, keys: Iterable[FunctionKey]) -> Mapping[FunctionKey, FunctionRecord | None]:
         if self.activation_fails:
             raise StoreUnavailable("the disk is full")
-        self.activated.append(key)
-        record = self.records.get(key)
-        if record is not None:
-            versions = {number: replace(version, state=State.ACTIVE) for number, version in record.versions.items()}
-            self.records[key] = replace(record, versions=versions, to_activate=False)
-        return self.records.get(key)
+        keys = list(keys)
+        self.units.append(keys)
+        for key in keys:
+            record = self.records.get(key)
+            if record is not None:
+                versions = {number: replace(version, state=State.ACTIVE) for number, version in record.versions.items()}
+                self.records[key] = replace(record, versions=versions, to_activate=False)
+        return self.now(keys)
+
+    @property
+    def activated(self) -> list[FunctionKey]:
+        """Every activation of a function."""
+        return [key for unit in self.units for key in unit]
 
 
 class Retired:
@@ -121,6 +128,20 @@ async def test_an_update_is_activated_only_after_the_fleet_retires_the_old_gener
     assert first == (KEY, frozenset({("$LATEST", "g2")}), activated_before)
     assert len(setting.functions.activated) == activated_before + 1
     assert setting.resolve() == "g2"
+
+
+async def test_all_changes_of_a_round_are_activated_in_one_unit_of_work_and_after_the_fleet_knows_them() -> None:
+    setting = Setting()
+    names = [f"fn{number}" for number in range(30)]
+    for name in names:
+        setting.functions.write(pending(name=name))
+    keys = [(ACCOUNT, REGION, name) for name in names]
+
+    await setting.subscriber.apply(keys)
+
+    assert setting.functions.units == [keys]
+    assert [setting.resolve(name) for name in names] == ["g1"] * len(names)
+    assert [(key, before) for key, _, before in setting.fleet.seen[: len(keys)]] == [(key, 0) for key in keys]
 
 
 async def test_only_code_that_is_new_to_a_function_goes_ahead_to_the_nodes_and_after_its_activation() -> None:

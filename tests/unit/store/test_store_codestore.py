@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import resource
+import shutil
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -39,6 +42,8 @@ def test_a_damaged_package_is_noticed_and_mended_by_putting_it_again(tmp_path: P
 
     with pytest.raises(CodeCorrupted, match=sha256):
         store.get(sha256)
+    with pytest.raises(CodeCorrupted, match=sha256):
+        store.open(sha256)
     assert issubclass(CodeCorrupted, CodeMissing)
 
     store.put(b"data")
@@ -91,17 +96,60 @@ def test_a_damaged_package_is_mended_by_adopting_it_again(tmp_path: Path) -> Non
     assert store.get(sha256) == b"data"
 
 
-def test_a_file_of_another_file_system_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def links_fail(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     def refuse(_self: Path, _target: Path) -> None:
-        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(Path, "hardlink_to", refuse)
+
+
+@pytest.mark.parametrize("number", [errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_that_cannot_get_another_name_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    links_fail(monkeypatch, number)
     store = LocalCodeStore(tmp_path / "code")
     (tmp_path / "upload").write_bytes(b"data")
 
     store.adopt(tmp_path / "upload", hashlib.sha256(b"data").hexdigest())
 
     assert store.get(hashlib.sha256(b"data").hexdigest()) == b"data"
+
+
+def test_a_copy_is_made_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    links_fail(monkeypatch, errno.EXDEV)
+    pieces: list[int] = []
+    copy = shutil.copyfileobj
+
+    class Watched(io.BytesIO):
+        def write(self, data: Any, /) -> int:
+            pieces.append(len(data))
+            return super().write(data)
+
+    def watched_copy(source: BinaryIO, target: BinaryIO, length: int) -> None:
+        copied = Watched()
+        copy(source, copied, length)
+        target.write(copied.getvalue())
+
+    monkeypatch.setattr(shutil, "copyfileobj", watched_copy)
+    store, data = LocalCodeStore(tmp_path / "code"), bytes(5 << 20)
+    (tmp_path / "upload").write_bytes(data)
+
+    store.adopt(tmp_path / "upload", hashlib.sha256(data).hexdigest())
+
+    assert sum(pieces) == len(data)
+    assert max(pieces) <= 1 << 20
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_where_a_copy_is_no_help_none_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    links_fail(monkeypatch, number)
+    (tmp_path / "upload").write_bytes(b"data")
+
+    with pytest.raises(StoreUnavailable, match=os.strerror(number)):
+        LocalCodeStore(tmp_path / "code").adopt(tmp_path / "upload", hashlib.sha256(b"data").hexdigest())
+
+    assert files(tmp_path / "code") == []
 
 
 def test_what_a_killed_process_left_is_no_package_and_is_removed(tmp_path: Path) -> None:

@@ -185,13 +185,16 @@ def test_functions_that_are_asked_for_come_as_they_are_now(database: Database) -
     assert found[there].key == there
 
 
-def test_activation_returns_the_function_as_it_is_then(database: Database) -> None:
+def test_activation_returns_the_functions_as_they_are_then(database: Database) -> None:
     functions = StoredFunctions(database)
-    store(database, FunctionRow(**a_key("new")), a_version(name="new", state="Pending"))
+    for name in ("new", "newer"):
+        store(database, FunctionRow(**a_key(name)), a_version(name=name, state="Pending"))
+    keys = [(ACCOUNT, REGION, name) for name in ("new", "never-was", "newer")]
 
-    record = functions.activate((ACCOUNT, REGION, "new"))
+    records = functions.activate(keys)
 
-    assert record is not None
-    assert (record.versions["$LATEST"].state, record.to_activate) == (State.ACTIVE, False)
-    assert functions.everything() == [record]
-    assert functions.activate((ACCOUNT, REGION, "never-was")) is None
+    assert list(records) == keys
+    assert records[keys[1]] is None
+    active = [record for record in records.values() if record is not None]
+    assert [(one.versions["$LATEST"].state, one.to_activate) for one in active] == [(State.ACTIVE, False)] * 2
+    assert functions.everything() == active

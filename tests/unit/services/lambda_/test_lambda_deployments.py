@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,6 +118,36 @@ def test_a_package_that_the_store_lost_is_asked_for_and_mended(plane: ControlPla
     assert deployed(plane, CodeSha256=sha256)["CodeChanged"]
 
     assert list(plane.code_store.packages.values()) == [a_package()]
+
+
+@pytest.mark.parametrize("when", ["is looked at", "is taken"])
+def test_a_package_that_makes_room_for_newer_ones_while_it_is_deployed_is_asked_for_again(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    sha256 = upload(plane, a_package())
+    find, adopt = plane.uploads.find, plane.code_store.adopt
+
+    def found_and_gone(account: str, digest: str) -> Path | None:
+        path = find(account, digest)
+        assert path is not None
+        path.unlink()
+        return path
+
+    def gone_and_adopted(file: Path, digest: str) -> None:
+        file.unlink()
+        adopt(file, digest)
+
+    with monkeypatch.context() as patched:
+        if when == "is looked at":
+            patched.setattr(plane.uploads, "find", found_and_gone)
+        else:
+            patched.setattr(plane.code_store, "adopt", gone_and_adopted)
+        refused = the_refusal_of(lambda: deployed(plane, CodeSha256=sha256, **ENTRY))
+
+    assert refused.code == "PackageNotUploadedException"
+    assert "PUT it to /_raylambda/packages/" in str(refused)
+    assert plane.record() is None
+    assert deployed(plane, CodeSha256=upload(plane, a_package()), **ENTRY)["Created"]
 
 
 def test_an_update_in_progress_is_a_conflict_unless_nothing_is_to_be_done(plane: ControlPlane) -> None:
