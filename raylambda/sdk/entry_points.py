@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from raylambda.sdk.packaging import PackagingError
+from raylambda.sdk.packaging import INSIST, PackagingError
 
 _ENTRY_POINTS: Final = {
     "app.py": "app.handler",
@@ -28,7 +28,6 @@ _ENTRY_POINTS: Final = {
     "bootstrap": "bootstrap",
 }
 _NODE_MAJORS: Final = ("22", "20", "24")  # AWS has runtimes for these; the first is the guess
-_INSIST: Final = "--no-check insists"
 
 
 @dataclass(frozen=True)
@@ -68,13 +67,13 @@ def check_entry_point(folder: Path, entry: EntryPoint) -> None:
         return
     file = handler_file(folder, entry)
     if file is None:
-        raise PackagingError(f"{folder} has no file for the handler {entry.handler} ({entry.runtime}); {_INSIST}")
+        raise PackagingError(f"{folder} has no file for the handler {entry.handler} ({entry.runtime}); {INSIST}")
     if entry.runtime.startswith("python"):
         _check_python(file, entry)
     elif entry.runtime.startswith("nodejs"):
         _check_node(file)
     elif not file.stat().st_mode & 0o100:
-        raise PackagingError(f"{file} is not executable: chmod +x {file}; {_INSIST}")
+        raise PackagingError(f"{file} is not executable: chmod +x {file}; {INSIST}")
 
 
 def _check_python(file: Path, entry: EntryPoint) -> None:
@@ -88,13 +87,13 @@ def _check_python(file: Path, entry: EntryPoint) -> None:
             tree = ast.parse(source, str(file), feature_version=(3, minor))
             table = symtable.symtable(source.decode(), str(file), "exec")
     except SyntaxError as error:
-        raise PackagingError(f"{file} does not compile, line {error.lineno}: {error.msg}; {_INSIST}") from error
+        raise PackagingError(f"{file} does not compile, line {error.lineno}: {error.msg}; {INSIST}") from error
     except (ValueError, RecursionError, MemoryError) as error:
-        raise PackagingError(f"{file} does not compile: {error}; {_INSIST}") from error
+        raise PackagingError(f"{file} does not compile: {error}; {INSIST}") from error
     starred = any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in ast.walk(tree))
     defined = {one.get_name() for one in table.get_symbols() if one.is_assigned() or one.is_imported()}
     if name not in defined and not starred and "__getattr__" not in defined:
-        raise PackagingError(f"{file} defines no {name} (handler {entry.handler}); {_INSIST}")
+        raise PackagingError(f"{file} defines no {name} (handler {entry.handler}); {INSIST}")
 
 
 def _check_node(file: Path) -> None:
@@ -104,7 +103,7 @@ def _check_node(file: Path) -> None:
     done = subprocess.run([node, "--check", str(file)], capture_output=True, text=True, check=False)
     if done.returncode:
         reason = next((line for line in done.stderr.splitlines() if "Error" in line), "see `node --check`")
-        raise PackagingError(f"{file} does not compile: {reason}; {_INSIST}")
+        raise PackagingError(f"{file} does not compile: {reason}; {INSIST}")
 
 
 def _runtime_of(name: str) -> str:
