@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import symtable
 import sys
+import tokenize
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,11 @@ _ENTRY_POINTS: Final = {
     "app.js": "app.handler",
     "bootstrap": "bootstrap",
 }
+_DYNAMIC: Final = re.compile(
+    r"\bexport\s*\*|\bexports\b(?!\s*(?:\.|=\s*\{|,\s*[\"']__esModule))|\bexports\s*=\s*\{[^}]*\.\.\."
+)
+"""Exports whose names the text does not tell: passed on, computed, of an object that comes from elsewhere."""
+_EXPORTED: Final = re.compile(r"\bexport\b|\bexports\s*=\s*\{")
 _NODE_MAJORS: Final = ("22", "20", "24")  # AWS has runtimes for these; the first is the guess
 
 
@@ -71,7 +77,7 @@ def check_entry_point(folder: Path, entry: EntryPoint) -> None:
     if entry.runtime.startswith("python"):
         _check_python(file, entry)
     elif entry.runtime.startswith("nodejs"):
-        _check_node(file)
+        _check_node(file, entry)
     elif not file.stat().st_mode & 0o100:
         raise PackagingError(f"{file} is not executable: chmod +x {file}; {INSIST}")
 
@@ -81,11 +87,13 @@ def _check_python(file: Path, entry: EntryPoint) -> None:
     minor = sys.version_info.minor if found is None else int(found[1])
     if minor > sys.version_info.minor:
         return  # this Python does not know all of that one's grammar
-    source, name = file.read_bytes(), entry.handler.rpartition(".")[2]
+    name = entry.handler.rpartition(".")[2]
     try:
+        with tokenize.open(file) as opened:  # in the encoding that its first lines or bytes name
+            source = opened.read()
         with warnings.catch_warnings(action="ignore"):
             tree = ast.parse(source, str(file), feature_version=(3, minor))
-            table = symtable.symtable(source.decode(), str(file), "exec")
+            table = symtable.symtable(source, str(file), "exec")
     except SyntaxError as error:
         raise PackagingError(f"{file} does not compile, line {error.lineno}: {error.msg}; {INSIST}") from error
     except (ValueError, RecursionError, MemoryError) as error:
@@ -96,14 +104,27 @@ def _check_python(file: Path, entry: EntryPoint) -> None:
         raise PackagingError(f"{file} defines no {name} (handler {entry.handler}); {INSIST}")
 
 
-def _check_node(file: Path) -> None:
+def _check_node(file: Path, entry: EntryPoint) -> None:
     node = shutil.which("node")
-    if node is None:
-        return
-    done = subprocess.run([node, "--check", str(file)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        reason = next((line for line in done.stderr.splitlines() if "Error" in line), "see `node --check`")
-        raise PackagingError(f"{file} does not compile: {reason}; {INSIST}")
+    if node is not None:
+        done = subprocess.run([node, "--check", str(file)], capture_output=True, text=True, check=False)
+        if done.returncode:
+            reason = next((line for line in done.stderr.splitlines() if "Error" in line), "see `node --check`")
+            raise PackagingError(f"{file} does not compile: {reason}; {INSIST}")
+    name = entry.handler.rpartition(".")[2]
+    if not may_export(file.read_text(errors="replace"), name):
+        raise PackagingError(f"{file} exports no {name} (handler {entry.handler}); {INSIST}")
+
+
+def may_export(source: str, name: str) -> bool:
+    """Whether a module of JavaScript can have this export; what only running it could tell is a yes. Pure."""
+    if _DYNAMIC.search(source):
+        return True
+    whole = rf"(?<![\w$]){re.escape(name)}(?![\w$])"
+    if re.search(rf"\b(?:exports|this)\s*\.\s*{whole}", source):
+        return True
+    first = _EXPORTED.search(source)
+    return first is not None and re.search(whole, source[first.end() :]) is not None
 
 
 def _runtime_of(name: str) -> str:
