@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
@@ -20,16 +21,19 @@ QUESTION: Final = "__complete"
 FILES: Final = ":files"
 """The answer that leaves it to the shell to complete with files."""
 
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""A function's; what else a platform may answer would be code in somebody's shell."""
+
 _PATIENCE_S: Final = 1.5
 
 SCRIPTS: Final = {
     "bash": f"""\
 _raylambda() {{
-    local IFS=$'\\n'
-    local found=($(raylambda {QUESTION} "${{COMP_WORDS[@]:1:COMP_CWORD}}" 2>/dev/null))
-    if [[ ${{found[0]}} == {FILES} ]]; then
+    local found
+    mapfile -t found < <(raylambda {QUESTION} "${{COMP_WORDS[@]:1:COMP_CWORD}}" 2>/dev/null)
+    if [[ ${{found[0]-}} == {FILES} ]]; then
         compopt -o filenames
-        COMPREPLY=($(compgen -f -- "${{COMP_WORDS[COMP_CWORD]}}"))
+        mapfile -t COMPREPLY < <(compgen -f -- "${{COMP_WORDS[COMP_CWORD]}}")
     else
         COMPREPLY=("${{found[@]}}")
     fi
@@ -40,7 +44,7 @@ complete -F _raylambda raylambda
 #compdef raylambda
 _raylambda() {{
     local -a found
-    found=("${{(@f)$(raylambda {QUESTION} "${{(@)words[2,CURRENT]}}" 2>/dev/null)}}")
+    found=(${{(f)"$(raylambda {QUESTION} "${{(@)words[2,CURRENT]}}" 2>/dev/null)"}})
     if [[ $found[1] == {FILES} ]]; then
         _files
     else
@@ -57,7 +61,9 @@ function __raylambda_complete
     if test "$found[1]" = {FILES}
         __fish_complete_path (commandline -ct)
     else
-        printf '%s\\n' $found
+        for one in $found
+            printf '%s\\n' $one
+        end
     end
 end
 complete -c raylambda -f -a '(__raylambda_complete)'
@@ -155,4 +161,4 @@ def _function_names() -> list[str]:
     asking = Thread(target=ask, daemon=True)
     asking.start()
     asking.join(_PATIENCE_S)
-    return sorted(found)
+    return sorted(name for name in found if _NAME.fullmatch(name))

@@ -41,8 +41,12 @@ def declare(parser: ArgumentParser) -> None:
     complete_with(options, Words.FILES)
     parser.add_argument("--publish", action="store_true", help="publish a version of it")
     parser.add_argument(
-        "--no-check", dest="check", action="store_false", help="do not look first whether handler and runtime are there"
+        "--no-check",
+        dest="check",
+        action="store_false",
+        help="do not look first whether handler, runtime and node_modules are there",
     )
+    parser.add_argument("--fresh", action="store_true", help="install the dependencies again")
     add_json(parser, "what changed and the function's configuration as a JSON object")
     parser.set_defaults(run=deploy)
 
@@ -66,6 +70,7 @@ def deploy(
     ray_options: Path | None,
     publish: bool,
     check: bool,
+    fresh: bool,
     as_json: bool,
 ) -> None:
     """Package a folder and create the function, or update it when it exists, in one step."""
@@ -86,6 +91,7 @@ def deploy(
             ray_options=_read_options(ray_options),
             publish=publish,
             check=check,
+            fresh=fresh,
             tell=tell,
         )
         done = client.deploy(folder, options)

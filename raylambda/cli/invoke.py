@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from raylambda.cli.arguments import add_function, add_json, add_qualifier
 from raylambda.cli.connection import connect
-from raylambda.cli.output import hint, is_terminal, progress, say, show, show_bytes, show_error, show_json
+from raylambda.cli.output import hint, progress, say, show, show_bytes, show_error, show_json
 
 if TYPE_CHECKING:
     from raylambda.sdk import InvokeResult
@@ -45,7 +45,7 @@ def invoke(name: str, payload: str, *, tail: bool, event: bool, qualifier: str |
     if event:
         say(f"accepted as {answer.request_id}")
         return 0
-    if is_terminal(sys.stdout) and not raw:
+    if sys.stdout.isatty() and not raw:  # a dumb one, too, obeys what it knows
         show(answer.payload.decode("utf-8", "replace"), lines=True)
     else:
         show_bytes(answer.payload + b"\n")

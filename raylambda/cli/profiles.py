@@ -16,6 +16,7 @@ from typing import Final
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.@+-]{1,64}")
 _HEADER: Final = re.compile(r"\[\s*(.*?)\s*\]\s*(?:[#;].*)?")
+_OURS_OR_HARMLESS: Final = {"region", "output", "aws_access_key_id", "aws_secret_access_key"}
 
 Values = Mapping[str, str | Mapping[str, str]]
 """A section: a value is a text, or settings that are nested below their name, as ``services`` sections have them."""
@@ -43,24 +44,45 @@ class SharedFiles:
     def write(self, name: str, endpoint: str, region: str, access_key_id: str, secret: str) -> None:
         """Make or renew a profile of a platform; everything else in the files stays. Raises ``ProfileUnusable``.
 
-        A profile that has another key without being a platform's is somebody's own, and is left alone.
+        Somebody's own profile is left alone (``what_is_not_ours``).
         """
         if not _NAME.fullmatch(name):
             raise ProfileUnusable(f"{name!r} is no name for a profile: use letters, digits and _.@+-, at most 64")
-        from raylambda.sdk.profiles import read_profile  # noqa: PLC0415  # starts slowly
+        from raylambda.sdk.profiles import sections  # noqa: PLC0415  # starts slowly
 
-        places = {"AWS_CONFIG_FILE": str(self.config), "AWS_SHARED_CREDENTIALS_FILE": str(self.credentials)}
-        found = read_profile(name, places, _text)
-        if found is not None and found.lambda_endpoint is None and found.access_key_id not in {None, access_key_id}:
-            raise ProfileUnusable(
-                f"the profile {name} has another key ({found.access_key_id}), and stays as it is: choose another name"
-            )
+        found, secrets = sections(self.config, _text), sections(self.credentials, _text)
+        profile = {**found.get(_section(name), {}), **secrets.get(name, {})}
+        theirs = what_is_not_ours(name, profile, found.get(f"services {name}"), endpoint, access_key_id)
+        if theirs is not None:
+            raise ProfileUnusable(f"the profile {name} has {theirs}, and stays as it is: choose another name")
         settings = {"region": region, "services": name}
         keys = {"aws_access_key_id": access_key_id, "aws_secret_access_key": secret}
         service = {"lambda": {"endpoint_url": endpoint}}
         config = with_section(_text(self.config), _section(name), settings)
         _replace(self.config, with_section(config, f"services {name}", service))
         _replace(self.credentials, with_section(_text(self.credentials), name, keys))
+
+
+def what_is_not_ours(
+    name: str, profile: Mapping[str, str], services: Mapping[str, str] | None, endpoint: str, access_key_id: str
+) -> str | None:
+    """What somebody else would lose, ``None`` when nothing. Pure.
+
+    A profile is a platform's when its ``services`` are its own and they have this endpoint or it has this key (a platform may
+    have moved, or have new keys). Otherwise a region, an output and this key are all that it may have.
+    """
+    from raylambda.sdk.profiles import lambda_endpoint  # noqa: PLC0415  # starts slowly
+
+    key = profile.get("aws_access_key_id", access_key_id)
+    served = None if services is None else lambda_endpoint(services)
+    known = served == endpoint or (served is not None and profile.get("aws_access_key_id") == access_key_id)
+    if profile.get("services") == name and known:
+        return None
+    if key != access_key_id:
+        return f"another key ({key})"
+    if others := profile.keys() - _OURS_OR_HARMLESS:
+        return ", ".join(sorted(others))
+    return None if services is None or served == endpoint else f"a section [services {name}] of another use"
 
 
 def with_section(text: str, header: str, values: Values) -> str:

@@ -121,10 +121,16 @@ class AsyncClient(AsyncAsking):
         return result.raise_for_function_error() if raise_on_error else result
 
     async def deploy(self, folder: Path | str, options: DeployOptions | None = None) -> Deployment:
-        """``Client.deploy``, in a thread: packaging reads files and runs installers."""
-        asking = Asking(self._session)
+        """``Client.deploy``, in a thread: packaging reads files and runs installers.
+
+        When it is cancelled, nothing more is sent; the request that is under way goes on.
+        """
+        asking = _UntilCancelled(self._session)
         try:
             return await asyncio.to_thread(deploy, asking, Path(folder), options or DeployOptions())
+        except asyncio.CancelledError:
+            asking.cancelled = True  # a thread cannot be stopped
+            raise
         finally:
             asking.close()
 
@@ -197,6 +203,17 @@ class AsyncClient(AsyncAsking):
         except (LambdaApiError, PlatformUnreachable):
             return False
         return True
+
+
+class _UntilCancelled(Asking):
+    """Asks for a thread whose result nobody may want any more."""
+
+    cancelled = False
+
+    def ask(self, operation: Operation[T], timeout_s: float | None = None) -> T:
+        if self.cancelled:
+            raise asyncio.CancelledError
+        return super().ask(operation, timeout_s)
 
 
 class AsyncRayOptionsClient:

@@ -19,7 +19,7 @@ from raylambda.sdk.connection import platform_home
 from raylambda.sdk.entry_points import EntryPoint, check_entry_point, guess_entry_point, handler_file
 from raylambda.sdk.errors import LambdaApiError
 from raylambda.sdk.operations import Operation
-from raylambda.sdk.packaging import BuiltPackage, PackagingError, built_package
+from raylambda.sdk.packaging import INSIST, BuiltPackage, PackagingError, built_package
 from raylambda.sdk.signing import FileBody
 from raylambda.sdk.values import FunctionDescription, FunctionSettings
 
@@ -52,7 +52,10 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class DeployOptions:
-    """``cache`` keeps dependencies; ``check`` looks at the handler and the runtime first; ``tell`` hears what is done."""
+    """``cache`` keeps dependencies, and ``fresh`` installs them again; ``check`` looks at handler, runtime and package.json first.
+
+    ``tell`` hears what is done.
+    """
 
     cache: Path = field(default_factory=lambda: platform_home(os.environ) / "dependencies")
     name: str | None = None
@@ -60,6 +63,7 @@ class DeployOptions:
     ray_options: Mapping[str, Any] | None = None
     publish: bool = False
     check: bool = True
+    fresh: bool = False
     tell: Callable[[str], None] = lambda _text: None
 
 
@@ -75,7 +79,7 @@ def deploy(client: Asks, folder: Path, options: DeployOptions) -> Deployment:
         if found is None or found.runtime != entry.runtime:
             _check_runtime(client, entry.runtime)
     options.tell(f"Packaging {folder} ...")
-    with built_package(folder, entry.runtime, options.cache) as package:
+    with built_package(folder, entry.runtime, options.cache, check=options.check, fresh=options.fresh) as package:
         document = replace(options.settings, runtime=entry.runtime, handler=entry.handler).members()
         document["CodeSha256"] = base64.b64encode(bytes.fromhex(package.sha256)).decode()
         document["Publish"] = options.publish
@@ -147,4 +151,4 @@ def _check_runtime(client: Asks, runtime: str) -> None:
     hosts = client.ask(operations.status(False, None)).get("hosts", [])
     there = sorted({one for host in hosts for one in host["runtimes"]})
     if there and runtime not in there:
-        raise PackagingError(f"no node has the runtime {runtime}, but {', '.join(there)}; --no-check insists")
+        raise PackagingError(f"no node has the runtime {runtime}, but {', '.join(there)}; {INSIST}")

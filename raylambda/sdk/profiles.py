@@ -33,8 +33,10 @@ class Profile:
 def read_profile(name: str, environ: Mapping[str, str], read: ReadFile) -> Profile | None:
     """The profile, ``None`` when neither file has it; raises ``NotConnected`` for a file that cannot be understood."""
     folder = home_folder(environ) / ".aws"
-    config = _parsed(Path(environ.get("AWS_CONFIG_FILE") or folder / "config").expanduser(), read)
-    credentials = _parsed(Path(environ.get("AWS_SHARED_CREDENTIALS_FILE") or folder / "credentials").expanduser(), read)
+    config = sections(Path(environ.get("AWS_CONFIG_FILE") or folder / "config").expanduser(), read)
+    credentials = sections(
+        Path(environ.get("AWS_SHARED_CREDENTIALS_FILE") or folder / "credentials").expanduser(), read
+    )
     found, secrets = config.get(name if name == "default" else f"profile {name}"), credentials.get(name)
     if found is None and secrets is None:
         return None
@@ -46,7 +48,7 @@ def read_profile(name: str, environ: Mapping[str, str], read: ReadFile) -> Profi
         session_token=keys.get("aws_session_token"),
         region=settings.get("region"),
         endpoint=settings.get("endpoint_url"),
-        lambda_endpoint=_nested(services.get("lambda", "")).get("endpoint_url"),
+        lambda_endpoint=lambda_endpoint(services),
         ignores_endpoints=settings.get("ignore_configured_endpoint_urls", "").lower() == "true",
     )
 
@@ -56,7 +58,14 @@ def home_folder(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("HOME") or "~").expanduser()
 
 
-def _parsed(path: Path, read: ReadFile) -> dict[str, dict[str, str]]:
+def lambda_endpoint(services: Mapping[str, str]) -> str | None:
+    """The one that a ``services`` section names."""
+    pairs = (line.partition("=") for line in services.get("lambda", "").splitlines() if "=" in line)
+    return {name.strip(): text.strip() for name, _, text in pairs}.get("endpoint_url")
+
+
+def sections(path: Path, read: ReadFile) -> dict[str, dict[str, str]]:
+    """The sections of a shared file, without quotes in their names; raises ``NotConnected``."""
     parser = RawConfigParser(default_section="", strict=False)
     try:
         parser.read_string(read(path) or "")
@@ -65,8 +74,3 @@ def _parsed(path: Path, read: ReadFile) -> dict[str, dict[str, str]]:
     except (OSError, UnicodeDecodeError) as error:
         raise NotConnected(f"{path} cannot be read: {error}") from None
     return {" ".join(name.replace('"', "").split()): dict(parser[name]) for name in parser.sections()}
-
-
-def _nested(value: str) -> dict[str, str]:
-    pairs = (line.partition("=") for line in value.splitlines() if "=" in line)
-    return {name.strip(): text.strip() for name, _, text in pairs}

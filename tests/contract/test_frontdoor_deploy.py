@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 
 from raylambda.sdk import Client, FunctionSettings, LambdaApiError, operations
+from raylambda.sdk.async_client import AsyncClient
 from raylambda.sdk.client import Asking
 from raylambda.sdk.deployment import Deployment, DeployOptions
 from raylambda.sdk.operations import Operation
@@ -173,6 +176,41 @@ def test_a_deploy_that_is_interrupted_leaves_the_function_as_it_was(
     assert [function.document for function in client.list_functions()] == before
     assert list(options.cache.glob("package-*")) == []
     assert client.deploy(folder, options).code_changed
+
+
+@pytest.mark.parametrize("step", range(4))
+def test_an_awaited_deploy_that_is_cancelled_sends_nothing_more(
+    front_door: Served, client: Client, folder: Path, options: DeployOptions, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    sent, reached, goes_on = [], threading.Event(), threading.Event()
+    ask = Asking.ask
+
+    def slow(self: Asking, operation: Operation[Any], timeout_s: float | None = None) -> Any:
+        sent.append(operation.request.path)
+        try:
+            return ask(self, operation, timeout_s)
+        finally:
+            if len(sent) == step + 1:
+                reached.set()
+                goes_on.wait(30)
+
+    async def cancelled() -> None:
+        async with AsyncClient(front_door.url, KEY.access_key_id, KEY.secret, REGION) as awaited:
+            deploying = asyncio.create_task(awaited.deploy(folder, options))
+            assert await asyncio.to_thread(reached.wait, 30)
+            deploying.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await deploying
+            goes_on.set()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Asking, "ask", slow)
+        asyncio.run(cancelled())  # which waits for the thread, too
+
+    assert len(sent) == step + 1
+    assert list(client.list_functions()) == []
+    assert list(options.cache.glob("package-*")) == []
+    assert client.deploy(folder, options).created
 
 
 def test_another_accounts_package_is_not_there(front_door: Served, tmp_path: Path) -> None:

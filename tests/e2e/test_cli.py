@@ -341,6 +341,7 @@ def test_status_shows_nodes_hosts_environments_and_isolation(
     assert re.search(r"^isolation of \w+: jail$", text, re.MULTILINE)
     assert re.search(r"^runtimes: .*python3", text, re.MULTILINE)
     assert document["hosts"][0]["isolation"][0] == "jail"
+    assert name in {row["function"] for row in document["overview"]}
 
 
 def test_status_says_why_a_function_has_what_it_has(raylambda: Command, deploy: Any) -> None:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import os
+import shlex
+import shutil
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 
 from raylambda.cli.app import COMMANDS, grammar
-from raylambda.cli.completion import FILES, SCRIPTS, candidates
+from raylambda.cli.completion import FILES, QUESTION, SCRIPTS, candidates
+from raylambda.cli.invoke import invoke
+from raylambda.sdk import InvokeResult
 
 EXAMPLES = {
     "deploy": ["folder"],
@@ -116,6 +124,117 @@ def test_bash_completes_by_the_script(tmp_path: Path) -> None:
 
     assert done.stdout.splitlines() == ["status", "fish", "some-folder"]
     assert done.stderr == ""
+
+
+class HostileNames(BaseHTTPRequestHandler):
+    """A platform that answers what a shell might run, or take for files."""
+
+    def do_GET(self) -> None:
+        names = (
+            "$(touch ran)",
+            "`touch ran`",
+            "*",
+            "a b",
+            "fine-1",
+            "x;touch ran",
+            "fine_2\n",
+            "",
+            "a" * 65,
+            "\x1b[2J",
+        )
+        body = json.dumps(
+            {"Functions": [{"FunctionName": name, "FunctionArn": f"arn:{name}"} for name in names]}
+        ).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_only_names_that_functions_can_have_reach_a_shell(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), HostileNames) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        variables = {
+            "AWS_ENDPOINT_URL_LAMBDA": f"http://127.0.0.1:{server.server_port}",
+            "AWS_ACCESS_KEY_ID": "AKID",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_REGION": "us-east-1",
+            "HOME": str(tmp_path),
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", "from raylambda.cli import main; main()", QUESTION, "invoke", ""],
+            env=variables,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        server.shutdown()
+
+    assert done.stdout.splitlines() == ["fine-1"]
+
+
+@pytest.mark.parametrize("answer", ["*", "a b", "some*", "", "$(touch ran)"])
+def test_bash_takes_candidates_as_they_are(tmp_path: Path, answer: str) -> None:
+    (tmp_path / "some-folder").mkdir()
+    asked = f"raylambda() {{ printf '%s' {shlex.quote(answer + chr(10) if answer else '')}; }}\n"
+    script = "COMP_WORDS=(raylambda invoke ''); COMP_CWORD=2; COMPREPLY=(); _raylambda\n"
+
+    done = subprocess.run(
+        ["bash", "-uc", f"{asked}{SCRIPTS['bash']}{script}printf '<%s>' \"${{COMPREPLY[@]}}\""],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == f"<{answer}>"
+    assert done.stderr == ""
+    assert not (tmp_path / "ran").exists()
+
+
+SHELLS_WITHOUT_AN_ANSWER = {
+    "bash": "COMP_WORDS=(raylambda x); COMP_CWORD=1; _raylambda; echo ${#COMPREPLY[@]}",
+    "zsh": "compadd() { echo ${#found} }; CURRENT=2; words=(raylambda x); _raylambda",
+    "fish": "count (__raylambda_complete)",
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS_WITHOUT_AN_ANSWER)
+def test_nothing_that_matches_inserts_nothing(shell: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell} here")
+    silent = "function raylambda; end\n" if shell == "fish" else "raylambda() { :; }; compdef() { :; }\n"
+
+    done = subprocess.run(
+        [shell, "-c", f"{silent}{SCRIPTS[shell]}{SHELLS_WITHOUT_AN_ANSWER[shell]}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+@pytest.mark.parametrize("terminal", ["dumb", None, "xterm"])
+def test_an_answer_steers_no_terminal_however_little_it_understands(
+    terminal: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = InvokeResult(200, b'"\x1b]0;owned\x07"', "id")
+    screen = io.TextIOWrapper(io.BytesIO(), "utf-8")
+    monkeypatch.setattr(screen, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setattr("raylambda.cli.invoke.connect", lambda: SimpleNamespace(invoke=lambda *_: answer))
+    monkeypatch.delenv("TERM", raising=False)
+    if terminal is not None:
+        monkeypatch.setenv("TERM", terminal)
+
+    invoke("hello", "{}", tail=False, event=False, qualifier=None, raw=False, as_json=False)
+
+    screen.seek(0)
+    assert screen.read() == '"\\x1b]0;owned\\x07"\n'
 
 
 ODD_TERMINALS = {

@@ -1,4 +1,4 @@
-"""Folders become packages: which files, which bytes, which entry point."""
+"""Folders become packages: which files, which bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from raylambda.sdk.entry_points import EntryPoint, check_entry_point, guess_entry_point
 from raylambda.sdk.packaging import PackagingError, built_package, heaviest
 
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -36,48 +35,6 @@ def build_package(folder: Path, runtime: str, cache: Path) -> bytes:
 
 def packed(folder: Path) -> zipfile.ZipFile:
     return zipfile.ZipFile(io.BytesIO(build_package(folder, PYTHON, folder.parent / "cache")))
-
-
-@pytest.mark.parametrize(
-    ("name", "handler"),
-    [
-        ("app.py", "app.handler"),
-        ("lambda_function.py", "lambda_function.lambda_handler"),
-        ("handler.py", "handler.handler"),
-        ("main.py", "main.handler"),
-    ],
-)
-def test_python_entry_points_have_this_pythons_runtime(tmp_path: Path, name: str, handler: str) -> None:
-    (tmp_path / name).touch()
-
-    assert guess_entry_point(tmp_path) == EntryPoint(PYTHON, handler)
-
-
-def test_a_bootstrap_is_a_custom_runtime(tmp_path: Path) -> None:
-    (tmp_path / "bootstrap").touch()
-
-    assert guess_entry_point(tmp_path) == EntryPoint("provided.al2023", "bootstrap")
-
-
-@pytest.mark.parametrize(
-    ("version", "runtime"), [("v20.11.1", "nodejs20.x"), ("v24.0.0", "nodejs24.x"), ("v21.1.0", "nodejs22.x")]
-)
-def test_node_entry_points_have_the_runtime_of_the_installed_node(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, runtime: str
-) -> None:
-    (tmp_path / "index.mjs").touch()
-    node = tmp_path / "bin" / "node"
-    node.parent.mkdir()
-    node.write_text(f"#!/bin/sh\necho {version}\n")
-    node.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{node.parent}{os.pathsep}{os.environ['PATH']}")
-
-    assert guess_entry_point(tmp_path) == EntryPoint(runtime, "index.handler")
-
-
-def test_a_folder_without_an_entry_point_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(PackagingError, match="--runtime and --handler"):
-        guess_entry_point(tmp_path)
 
 
 def test_the_same_content_gives_the_same_bytes(folder: Path) -> None:
@@ -190,34 +147,6 @@ def test_missing_node_modules_without_a_lock_say_what_to_do(folder: Path) -> Non
     (folder / "node_modules" / "left").mkdir(parents=True)
     (folder / "node_modules" / "left" / "index.js").touch()
     build_package(folder, "nodejs22.x", folder.parent / "cache")
-
-
-@pytest.mark.parametrize(
-    ("source", "complaint"),
-    [
-        ("def handler(event, context): ...\n", None),
-        ("from elsewhere import handler\n", None),
-        ("from elsewhere import *\n", None),
-        ("if True:\n    handler = print\n", None),
-        ("def other(event, context): ...\n", "defines no handler"),
-        ("def handler(:\n", "does not compile, line 1"),
-        ("\0", "does not compile"),
-    ],
-)
-def test_the_handler_must_be_there_and_compile(folder: Path, source: str, complaint: str | None) -> None:
-    (folder / "app.py").write_text(source)
-
-    if complaint is None:
-        check_entry_point(folder, EntryPoint(PYTHON, "app.handler"))
-    else:
-        with pytest.raises(PackagingError, match=complaint):
-            check_entry_point(folder, EntryPoint(PYTHON, "app.handler"))
-
-
-@pytest.mark.parametrize("entry", [EntryPoint(PYTHON, "other.handler"), EntryPoint("nodejs22.x", "app.handler")])
-def test_a_handler_without_a_file_is_named(folder: Path, entry: EntryPoint) -> None:
-    with pytest.raises(PackagingError, match=f"no file for the handler {entry.handler}"):
-        check_entry_point(folder, entry)
 
 
 def test_requirements_of_another_runtime_are_left_alone(folder: Path) -> None:
