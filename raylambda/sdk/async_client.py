@@ -7,11 +7,11 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from raylambda.sdk import operations
 from raylambda.sdk.asynchronous import AsyncConnections
-from raylambda.sdk.client import Asking
+from raylambda.sdk.client import HEALTH_S, POLL_FIRST_S, POLL_LAST_S, Asking
 from raylambda.sdk.connection import Wanted
 from raylambda.sdk.deployment import Deployment, DeployOptions, deploy
 from raylambda.sdk.errors import LambdaApiError, PlatformUnreachable
@@ -28,10 +28,6 @@ from raylambda.sdk.values import (
 )
 
 T = TypeVar("T")
-
-POLL_FIRST_S: Final = 0.05
-POLL_LAST_S: Final = 1.0
-HEALTH_S: Final = 10.0
 
 
 class AsyncAsking:

@@ -16,7 +16,7 @@ import pytest
 from raylambda.sdk import AnswerLate, AnswerNotUnderstood, Client, ClientError, LambdaApiError, PlatformUnreachable
 from raylambda.sdk.async_client import AsyncClient
 from tests.contract.awaited_client import awaited_client
-from tests.waiting import until
+from tests.waiting import reached, until
 
 pytestmark = pytest.mark.anyio
 
@@ -202,7 +202,10 @@ async def test_who_reads_a_log_slowly_is_not_cancelled_in_other_work_when_the_ti
         async with AsyncClient(server.url, "AKID", "secret", "us-east-1", timeout_s=0.1) as client:
             records = client.logs("hello")
             first = await anext(records)
-            await asyncio.sleep(0.3)  # other work: nothing of the client's may end it
+            over = asyncio.get_running_loop().time() + 0.2
+            await reached(
+                lambda: asyncio.get_running_loop().time() > over
+            )  # other work: nothing of the client's may end it
 
             with pytest.raises(AnswerLate):
                 await anext(records)

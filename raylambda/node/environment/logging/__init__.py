@@ -15,7 +15,7 @@ The way of a line, from a function's ``print`` to a terminal::
     sandbox/output          the guest's one pipe, read in bounded bites
     log_buffer              bytes become lines, between those of the platform (journal, platform_lines)
     outbox                  LogLines of all environments of the host
-    Host.events             a long poll, answered over Ray
+    Host.events             batches, which `host_actor` streams over Ray
     hosts/listener          the one listener of the host, in the platform's process
     logs/writer             appended to the files of the log group
     logs/reader             read from the end, followed
